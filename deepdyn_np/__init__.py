@@ -1,0 +1,53 @@
+"""The executable textbook of deep-network training dynamics, in numpy.
+
+Everything a chapter needs is reached from here: ``import deepdyn_np as dd``. The experiment wing
+(`networks`, `losses`, `objective`, `dynamics`, `measures`) trains and measures; the `theory` wing
+predicts; they meet in `checks`.
+"""
+
+from deepdyn_np import data, figures, losses, measures, theory
+from deepdyn_np.checks import CheckFailed, check, check_below, check_slope, control, fit_slope
+from deepdyn_np.dynamics import (
+    Rule,
+    Trajectory,
+    gd,
+    gradient_flow,
+    heavy_ball,
+    log_loss_flow,
+    log_spaced,
+    normalized_gd,
+    run,
+    sgd,
+)
+from deepdyn_np.errors import DivergenceError, NotSeparableError, StepLimitError
+from deepdyn_np.networks import MLP
+from deepdyn_np.objective import Objective
+
+__all__ = [
+    "MLP",
+    "Objective",
+    "run",
+    "gd",
+    "sgd",
+    "heavy_ball",
+    "normalized_gd",
+    "gradient_flow",
+    "log_loss_flow",
+    "log_spaced",
+    "Rule",
+    "Trajectory",
+    "check",
+    "check_below",
+    "check_slope",
+    "control",
+    "fit_slope",
+    "CheckFailed",
+    "NotSeparableError",
+    "DivergenceError",
+    "StepLimitError",
+    "losses",
+    "measures",
+    "theory",
+    "data",
+    "figures",
+]

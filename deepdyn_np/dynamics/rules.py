@@ -1,0 +1,151 @@
+"""Step rules: how one training step moves the parameters.
+
+A rule is a start and a step, both pure functions of what they are given (and of the generator
+they draw from). The loop that runs them is `deepdyn_np.run`. In every rule ``eta`` is a number,
+an array over the ensemble's leading axes (a different step size for each member), or a function
+of the step number ``t = 0, 1, 2, ...``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepdyn_np.errors import expect, generator, numeric_array, positive, whole_number
+
+
+def _stateless(theta):
+    return None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A training algorithm.
+
+    Attributes
+    ----------
+    step : callable
+        ``step(theta, state, t)`` returns the next ``(theta, state)``.
+    start : callable
+        ``start(theta)`` returns the state before the first step; ``None`` where there is none.
+    """
+
+    step: Callable
+    start: Callable = _stateless
+
+
+def gd(objective, eta):
+    """Gradient descent: ``theta <- theta - eta grad L(theta)``.
+
+    Parameters
+    ----------
+    objective : Objective
+    eta : float, ndarray or callable
+        Step size; see the module's text.
+
+    Notes
+    -----
+    Used from chapter 03_max_margin on.
+    """
+    eta = _step_size(eta)
+
+    def step(theta, state, t):
+        return theta - eta(t) * objective.gradient(theta), state
+
+    return Rule(step)
+
+
+def sgd(objective, eta, batch_size, rng, replacement=False):
+    """Mini-batch SGD: ``theta <- theta - eta grad L_B(theta)`` with the mean over a batch B.
+
+    Parameters
+    ----------
+    objective : Objective
+    eta : float, ndarray or callable
+        Step size; see the module's text.
+    batch_size : int
+        Samples in a batch, from 1 to n.
+    rng : numpy.random.Generator
+        Draws the batches. All members of an ensemble see the same batches.
+    replacement : bool
+        ``False``: every epoch is a fresh permutation, cut into batches; a remainder smaller than
+        a batch is left out of that epoch. ``True``: every batch is drawn anew from all samples.
+
+    Notes
+    -----
+    Used from chapter 07_sgd_fixed_step on.
+    """
+    eta, n = _step_size(eta), objective.n
+    whole_number("batch_size", batch_size, 1, n), generator("rng", rng)
+    per_epoch = n // batch_size
+
+    def step(theta, order, t):
+        if replacement:
+            batch = rng.integers(n, size=batch_size)
+        else:
+            place = t % per_epoch
+            order = rng.permutation(n) if place == 0 else order
+            batch = order[place * batch_size : (place + 1) * batch_size]
+        return theta - eta(t) * objective.gradient(theta, batch), order
+
+    return Rule(step)
+
+
+def heavy_ball(objective, eta, beta):
+    """Polyak's momentum: ``theta_{t+1} = theta_t - eta grad L(theta_t) + beta (theta_t - theta_{t-1})``.
+
+    Parameters
+    ----------
+    objective : Objective
+    eta : float, ndarray or callable
+        Step size; see the module's text. The effective step is ``eta / (1 - beta)``.
+    beta : float
+        Momentum, ``0 <= beta < 1``; the first step is a step of GD.
+
+    Notes
+    -----
+    Used from chapter 03_max_margin on.
+    """
+    eta = _step_size(eta)
+    expect(np.ndim(beta) == 0 and 0 <= beta < 1, "beta", "a number with 0 <= beta < 1", beta,
+           "beta multiplies the last displacement.")
+
+    def step(theta, velocity, t):
+        velocity = beta * velocity - eta(t) * objective.gradient(theta)
+        return theta + velocity, velocity
+
+    return Rule(step, np.zeros_like)
+
+
+def normalized_gd(objective, eta):
+    """GD with the step divided by the loss: ``theta <- theta + eta grad Lambda(theta)``.
+
+    ``Lambda = -log L``, so the step is ``-eta grad L / L``: it does not fade as the loss does, and
+    stays exact when the loss itself has underflowed.
+
+    Parameters
+    ----------
+    objective : Objective
+        With exponential, logistic or cross-entropy loss and no decay.
+    eta : float, ndarray or callable
+        Step size; see the module's text.
+
+    Notes
+    -----
+    Derived in chapter 06_normalized_gd.
+    """
+    eta = _step_size(eta)
+
+    def step(theta, state, t):
+        return theta + eta(t) * objective.Lambda_and_gradient(theta)[1], state
+
+    return Rule(step)
+
+
+def _step_size(eta):
+    """``eta`` as a function of the step number that broadcasts against theta."""
+    if callable(eta):
+        return eta
+    positive("eta", eta)
+    eta = numeric_array("eta", eta)[..., None] if np.ndim(eta) else float(eta)
+    return lambda t: eta

@@ -1,0 +1,28 @@
+"""Losses: value, first and second derivative, and their logarithms where the tail matters.
+
+Every loss is a mean over samples in `deepdyn_np.Objective`; here each sample stands alone.
+"""
+
+from deepdyn_np.losses.cross_entropy import CrossEntropy
+from deepdyn_np.losses.log_domain import log_mean_exp, log_sum_exp
+from deepdyn_np.losses.margin_losses import Exponential, Logistic, MarginLoss
+from deepdyn_np.losses.square import Square
+
+exponential = Exponential()
+logistic = Logistic()
+cross_entropy = CrossEntropy()
+square = Square()
+
+__all__ = [
+    "exponential",
+    "logistic",
+    "cross_entropy",
+    "square",
+    "MarginLoss",
+    "Exponential",
+    "Logistic",
+    "CrossEntropy",
+    "Square",
+    "log_sum_exp",
+    "log_mean_exp",
+]

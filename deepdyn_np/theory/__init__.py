@@ -1,0 +1,9 @@
+"""What the theorem predicts: closed forms and exact solvers.
+
+This wing imports numpy only, never the experiment wing, and the experiment never imports this
+one: a check whose two sides share code proves nothing.
+"""
+
+from deepdyn_np.theory import max_margin, svm
+
+__all__ = ["max_margin", "svm"]
