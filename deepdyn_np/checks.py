@@ -2,10 +2,11 @@
 
 A check puts a measured number beside the number a theorem predicts and raises if they differ by
 more than a stated tolerance. A control sends a run in which one assumption was broken through the
-same comparison and raises unless it fails. Each prints one line::
+same comparison and raises unless it fails. They print, in columns::
 
-    check    claim   measured  ...  predicted  ...  error ... <= ...  holds
-    control  claim   measured  ...  predicted  ...  error ...  > ...  fails: what was broken
+    holds  topic/claim    measured 0.99998    predicted 1    error 2.0e-05 <= 1e-03
+    fails  topic/claim    measured 0.51312    predicted 1    error 4.9e-01  > 1e-03
+           control: what was broken
 """
 
 from dataclasses import dataclass
@@ -43,13 +44,13 @@ class Record:
 
     @property
     def line(self):
-        """The record as one aligned line."""
-        relation, verdict = ("<=", "holds") if self.holds else (" >", "fails")
+        """The record in aligned columns, with a second line that says what a control broke."""
+        verdict, relation = ("holds", "<=") if self.holds else ("fails", " >")
         worst = f" (worst of {self.entries})" if self.entries > 1 else ""
-        broken = f": {self.note}" if self.kind == "control" else ""
-        return (f"{self.kind:<8} {self.claim:<36} measured {self.measured:<12.6g} "
-                f"predicted {self.predicted:<12.6g} error {self.error:<8.1e} {relation} "
-                f"{self.tolerance:<8.2g} {verdict}{broken}{worst}")
+        broken = f"\n       control: {self.note}" if self.kind == "control" else ""
+        return (f"{verdict}  {self.claim:<32} measured {_short(self.measured):<9} "
+                f"predicted {_short(self.predicted):<9} error {self.error:<7.1e} {relation} "
+                f"{self.tolerance:.1g}{worst}{broken}")
 
     def _ipython_display_(self):
         """Show nothing more in a notebook: the line is already printed."""
@@ -140,7 +141,7 @@ def check_slope(claim, x, y, predicted, *, atol, why=""):
     record = _compare("check", claim, slope, predicted, None, atol, why)
     straight = uncertainty <= atol
     reason = why if straight else f"the fit's standard error {uncertainty:.2g} exceeds atol. {why}"
-    return _report(record, record.holds and straight, reason, f"  (slope +- {uncertainty:.1e})")
+    return _report(record, record.holds and straight, reason, f" (fit +- {uncertainty:.0e})")
 
 
 def control(claim, measured, predicted, *, rtol=None, atol=None, below=False, breaks,
@@ -242,6 +243,12 @@ def _worst(kind, claim, measured, predicted, error, tolerance, note):
     at = np.unravel_index(np.argmax(np.where(np.isnan(error), np.inf, error)), error.shape)
     return Record(kind, claim, float(measured[at]), float(predicted[at]), float(error[at]),
                   float(tolerance), measured.size, note)
+
+
+def _short(number):
+    """Five digits; of a very small or large number only two and the power of ten."""
+    plain = number == 0 or 1e-3 <= abs(number) < 1e5
+    return f"{number:.5g}" if plain else f"{number:.1e}"
 
 
 def _report(record, succeeded, reason, suffix=""):

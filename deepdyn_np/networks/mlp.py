@@ -112,7 +112,7 @@ class MLP:
 
         Returns
         -------
-        ndarray, shape (*size, p)
+        ndarray, shape (..., p)
         """
         generator("rng", rng)
         scale = numeric_array("scale", scale)

@@ -68,8 +68,8 @@ class HardMargin:
         Duals, ``w = Z.T @ alpha``, ``alpha >= 0``, ``alpha.sum() == |w|**2``.
     gamma : float
         The maximum margin ``1 / |w|``: the largest ``min Z @ u`` over unit vectors u.
-    support : ndarray of int, shape (|S|,)
-        The support vectors, ``alpha[support] > 0``; ascending.
+    support : ndarray of int, shape (k,)
+        The k support vectors S, ``alpha[support] > 0``; ascending.
     certificate : Certificate
         The proof that w and alpha are right.
 
