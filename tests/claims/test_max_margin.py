@@ -22,7 +22,7 @@ def test_logistic_and_exponential_loss_have_the_same_slopes():
         error = direction_error(out.theta, w_hat)
         slopes.append(np.diff(np.log(error)) / np.diff(np.log(out.log_t)))
     # The law starts late here, lambda_min = 0.74: the slope still differs from -1 by about 1/log t.
-    np.testing.assert_allclose(slopes[0], -1, atol=np.array([1 / 23, 1 / 230]))
+    assert np.all(np.abs(slopes[0] + 1) < [1 / 23, 1 / 230])
     np.testing.assert_allclose(slopes[1], slopes[0], atol=1e-6)
 
 
