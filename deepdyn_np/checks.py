@@ -7,6 +7,8 @@ same comparison and raises unless it fails. They print, in columns::
     holds  topic/claim    measured 0.99998    predicted 1    error 2.0e-05 <= 1e-03
     fails  topic/claim    measured 0.51312    predicted 1    error 4.9e-01  > 1e-03
            control: what was broken
+
+Of an array the worst entry is printed, and ``[n]`` tells how many there are.
 """
 
 from dataclasses import dataclass
@@ -46,11 +48,11 @@ class Record:
     def line(self):
         """The record in aligned columns, with a second line that says what a control broke."""
         verdict, relation = ("holds", "<=") if self.holds else ("fails", " >")
-        worst = f" (worst of {self.entries})" if self.entries > 1 else ""
+        among = f" [{self.entries}]" if self.entries > 1 else ""
         broken = f"\n       control: {self.note}" if self.kind == "control" else ""
-        return (f"{verdict}  {self.claim:<32} measured {_short(self.measured):<9} "
-                f"predicted {_short(self.predicted):<9} error {self.error:<7.1e} {relation} "
-                f"{self.tolerance:.1g}{worst}{broken}")
+        return (f"{verdict}  {self.claim:<31} measured {_short(self.measured):<8} "
+                f"predicted {_short(self.predicted):<8} error {self.error:<7.1e} {relation} "
+                f"{self.tolerance:.1g}{among}{broken}")
 
     def _ipython_display_(self):
         """Show nothing more in a notebook: the line is already printed."""

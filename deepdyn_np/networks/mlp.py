@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepdyn_np.errors import expect, generator, matrix, numeric_array
+from deepdyn_np.errors import expect, fail, generator, matrix, numeric_array
 from deepdyn_np.networks.activations import activation_named
 from deepdyn_np.networks.layout import join, parameter_count, split
 
