@@ -7,6 +7,7 @@ from deepdyn_np.losses.cross_entropy import CrossEntropy
 from deepdyn_np.losses.log_domain import log_mean_exp, log_sum_exp
 from deepdyn_np.losses.margin_losses import Exponential, Logistic, MarginLoss
 from deepdyn_np.losses.square import Square
+from deepdyn_np.losses.tails import Polynomial, PolyExponential, poly_exponential, polynomial
 
 exponential = Exponential()
 logistic = Logistic()
@@ -18,11 +19,15 @@ __all__ = [
     "logistic",
     "cross_entropy",
     "square",
+    "poly_exponential",
+    "polynomial",
     "MarginLoss",
     "Exponential",
     "Logistic",
     "CrossEntropy",
     "Square",
+    "PolyExponential",
+    "Polynomial",
     "log_sum_exp",
     "log_mean_exp",
 ]

@@ -242,6 +242,7 @@ def test_an_ensemble_with_different_starts_is_its_members_one_by_one(method, own
     at = first + np.array([0, 3.0, 20])
     together = dd.log_loss_flow(objective, starts, at[-1], method, rtol=1e-8, at=at)
     assert np.ptp(objective.Lambda(starts)) > 0.5
+    assert together.cost["rejected"] <= 6  # the slope is right again where the rates change
     for i in range(3):
         alone = dd.log_loss_flow(linear(Z[i] if own_data else Z), starts[i], at[-1], method,
                                  rtol=1e-8, at=at)
