@@ -269,7 +269,7 @@ def product_gradient(w, x=1.0):
 def product_hessian(w, x=1.0):
     r"""Hessian of the scalar linear network :math:`f=w_L\cdots w_1x`.
 
-    .. math:: \frac{\partial^2f}{\partial w_j\partial w_k}=x\prod_{i\ne j,k}w_i\ 
+    .. math:: \frac{\partial^2f}{\partial w_j\partial w_k}=x\prod_{i\ne j,k}w_i\;
               \Big(=\frac f{w_jw_k}\Big)\quad(j\ne k),\qquad 0\quad(j=k)
 
     Parameters
