@@ -141,7 +141,7 @@ def test_check_slope_needs_the_exponent_and_a_straight_line(capsys):
         check_slope("a/b", x, 5 * x**-1.5, -1.4, atol=0.05)
     crooked = np.array([1.0, 8, 1, 8])
     exponent = fit_slope(x, crooked)[0]
-    with pytest.raises(CheckFailed, match="standard error .* exceeds atol. no law"):
+    with pytest.raises(CheckFailed, match="(?s)fails.*no law"):
         check_slope("a/b", x, crooked, exponent, atol=0.05, why="no law")
 
 
