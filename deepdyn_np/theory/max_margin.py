@@ -129,8 +129,9 @@ def asymptotic_constants(Z, *, solution=None):
     the measured constant obeys
     :math:`D_{\rm full}^2=D^2+\gamma^2\|(I-P_S)\lim(w-\hat w\log t)\|^2`, and the limit there
     depends on :math:`w_0`. The last law is the generic one (special :math:`w_0` can be faster);
-    the laws in :math:`1/\log t` set in only at :math:`\log t\gg1/\lambda_{\min}`. C = 0 iff all
-    positive duals are equal; then the margin converges polynomially in t.
+    the laws in :math:`1/\log t` set in only at
+    :math:`\log t\gg1/\min(\lambda_{\min},\zeta_{\min})`. C = 0 iff all positive duals are equal;
+    if moreover the support vectors span the data, the margin converges polynomially in t.
 
     None of the constants depends on the 1/n of the mean or on the step size; gradient descent
     with step :math:`\eta` has the same with :math:`\log\eta t`.
@@ -207,7 +208,8 @@ def preconditioned_direction(Z, P):
 
     since :math:`v=P^{-1/2}w` follows the plain flow on the rows :math:`P^{1/2}z_i`. It maximises
     the margin relative to :math:`\sqrt{w^\top P^{-1}w}` instead of :math:`\|w\|`. If d
-    independent support vectors fix the direction in d dimensions, it is the same for every P.
+    independent support vectors fix :math:`\hat w` in d dimensions, the direction stays the same
+    exactly as long as :math:`P^{-1}\hat w` is a non-negative combination of them.
 
     Parameters
     ----------

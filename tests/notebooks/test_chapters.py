@@ -62,7 +62,20 @@ def _of_exercises(prose):
     directives = re.findall(r"^[:`]{3,}\{exercise(?:-start)?\}", prose, re.MULTILINE)
     solved = set(re.findall(r"^[:`]{3,}\{solution(?:-start)?\}\s*(\S+)", prose, re.MULTILINE))
     found = [] if len(exercises) == len(directives) else ["an exercise has no label"]
-    return found + [f"exercise {label} has no solution" for label in exercises if label not in solved]
+    return (found + [f"exercise {label} has no solution" for label in exercises if label not in solved]
+            + _of_open_solutions(prose))
+
+
+def _of_open_solutions(prose):
+    """A solution that spans cells is closed before the next exercise; else the book folds that away."""
+    found, opened = [], None
+    for kind, label in re.findall(r"^:{3,}\{(exercise|solution-start|solution-end)\}[ \t]*(\S*)", prose, re.MULTILINE):
+        if opened and kind != "solution-end":
+            found.append(f"the solution of {opened} is not closed before the next {kind}")
+        if not opened and kind == "solution-end":
+            found.append("a solution-end without a solution-start")
+        opened = label if kind == "solution-start" else None
+    return found + ([f"the solution of {opened} is not closed"] if opened else [])
 
 
 def _of_code(cell):
@@ -188,6 +201,11 @@ BROKEN = {
     "no check": (set_source("control('a', 2, 1)", 3), "no check"),
     "no control": (set_source("check('a', 1, 1)", 3), "no control"),
     "an exercise without a solution": (lambda nb: nb.cells[-1].update(source=EXERCISE), "ex-norms has no solution"),
+    "a solution that is not closed": (
+        lambda nb: nb.cells[-1].update(source=EXERCISE + "\n:::{solution-start} ex-norms\n:::\nIt is 1."), "not closed"),
+    "a solution closed twice": (
+        lambda nb: nb.cells[-1].update(source=EXERCISE + "\n:::{solution} ex-norms\nIt is 1.\n:::\n\n:::{solution-end}\n:::"),
+        "without a solution-start"),
     "an exercise without a label": (lambda nb: nb.cells[-1].update(source=":::{exercise}\nProve it.\n:::"), "no label"),
 }
 
