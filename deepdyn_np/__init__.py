@@ -10,6 +10,7 @@ from deepdyn_np.checks import CheckFailed, check, check_below, check_slope, cont
 from deepdyn_np.dynamics import (
     Rule,
     Trajectory,
+    adam,
     gd,
     gradient_flow,
     heavy_ball,
@@ -31,6 +32,7 @@ __all__ = [
     "sgd",
     "heavy_ball",
     "normalized_gd",
+    "adam",
     "gradient_flow",
     "log_loss_flow",
     "log_spaced",

@@ -2,7 +2,7 @@
 
 from deepdyn_np.dynamics.gradient_flow import gradient_flow
 from deepdyn_np.dynamics.log_loss_flow import log_loss_flow
-from deepdyn_np.dynamics.rules import Rule, gd, heavy_ball, normalized_gd, sgd
+from deepdyn_np.dynamics.rules import Rule, adam, gd, heavy_ball, normalized_gd, sgd
 from deepdyn_np.dynamics.run import log_spaced, run
 from deepdyn_np.dynamics.trajectory import Trajectory
 
@@ -14,6 +14,7 @@ __all__ = [
     "sgd",
     "heavy_ball",
     "normalized_gd",
+    "adam",
     "gradient_flow",
     "log_loss_flow",
     "Trajectory",

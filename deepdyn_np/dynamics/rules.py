@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepdyn_np.errors import expect, generator, numeric_array, positive, whole_number
+from deepdyn_np.errors import (
+    expect,
+    generator,
+    numeric_array,
+    positive,
+    positive_number,
+    whole_number,
+)
 
 
 def _stateless(theta):
@@ -115,6 +122,42 @@ def heavy_ball(objective, eta, beta):
         return theta + velocity, velocity
 
     return Rule(step, np.zeros_like)
+
+
+def adam(objective, eta, beta1=0.9, beta2=0.999, eps=1e-8):
+    """Adam: a step per parameter, ``theta <- theta - eta m / (sqrt(v) + eps)``.
+
+    ``m`` and ``v`` are running means of the gradient and of its square, divided by
+    ``1 - beta1^t`` and ``1 - beta2^t`` at step t = 1, 2, ... because they start at 0.
+
+    Parameters
+    ----------
+    objective : Objective
+    eta : float, ndarray or callable
+        Step size; see the module's text. It is about as far as each parameter moves in a step.
+    beta1, beta2 : float
+        Memory of the two means, from 0 to below 1.
+    eps : float
+        Added to the root, above 0.
+
+    Notes
+    -----
+    D. P. Kingma, J. Ba, *Adam: a method for stochastic optimization* (2015). Weight decay enters
+    through the gradient. Used from chapter 10_balance on.
+    """
+    eta = _step_size(eta)
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        expect(np.ndim(beta) == 0 and 0 <= beta < 1, name, f"a number with 0 <= {name} < 1", beta)
+    positive_number("eps", eps)
+
+    def step(theta, means, t):
+        gradient = objective.gradient(theta)
+        m = beta1 * means[0] + (1 - beta1) * gradient
+        v = beta2 * means[1] + (1 - beta2) * gradient**2
+        root = np.sqrt(v / (1 - beta2 ** (t + 1)))
+        return theta - eta(t) * m / (1 - beta1 ** (t + 1)) / (root + eps), (m, v)
+
+    return Rule(step, lambda theta: (np.zeros_like(theta), np.zeros_like(theta)))
 
 
 def normalized_gd(objective, eta):

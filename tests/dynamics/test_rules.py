@@ -93,6 +93,27 @@ def test_normalized_gd_goes_on_below_the_smallest_float():
     np.testing.assert_array_equal(frozen.final, run.final)  # plain GD has no gradient left
 
 
+@given(seed=seeds, beta1=st.floats(0, 0.95), beta2=st.floats(0.5, 0.999))
+@few(20)
+def test_adam_has_bias_corrected_means_of_all_past_gradients(seed, beta1, beta2):
+    """The running means written as sums: weights beta^(t-s), divided by the sum of the weights."""
+    objective, theta = random_problem(np.random.default_rng(seed), "logistic", "tanh", 2)
+    rows = dd.run(dd.adam(objective, 0.05, beta1, beta2), theta, 6).theta
+    g = objective.gradient(rows)
+    for t in range(6):
+        w1, w2 = beta1 ** np.arange(t, -1.0, -1), beta2 ** np.arange(t, -1.0, -1)
+        m, v = w1 @ g[: t + 1] / w1.sum(), w2 @ g[: t + 1] ** 2 / w2.sum()
+        np.testing.assert_allclose(rows[t + 1] - rows[t], -0.05 * m / (np.sqrt(v) + 1e-8),
+                                   rtol=1e-7, atol=1e-12)
+
+
+def test_adams_first_step_has_the_size_eta_in_every_parameter():
+    objective, theta = random_problem(np.random.default_rng(3), "square")
+    g = objective.gradient(theta)
+    first = dd.run(dd.adam(objective, 0.1, eps=1e-30), theta, 1).final - theta
+    np.testing.assert_allclose(first[g != 0], -0.1 * np.sign(g[g != 0]), rtol=1e-12)
+
+
 # --- batches ------------------------------------------------------------------------------------
 
 
@@ -152,6 +173,7 @@ RULES = {
     "sgd": lambda objective, eta: dd.sgd(objective, eta, 1, np.random.default_rng(5)),
     "heavy_ball": lambda objective, eta: dd.heavy_ball(objective, eta, 0.5),
     "normalized_gd": dd.normalized_gd,
+    "adam": dd.adam,
 }
 every_rule = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 
@@ -201,6 +223,10 @@ rng = np.random.default_rng(0)
     (lambda: dd.heavy_ball(objective, 0.1, -0.1), "beta: "),
     (lambda: dd.heavy_ball(objective, 0.1, np.nan), "beta: "),
     (lambda: dd.heavy_ball(objective, 0.1, [0.1, 0.2]), "beta: "),
+    (lambda: dd.adam(objective, 0.1, beta1=1.0), "beta1: expected a number with 0 <= beta1 < 1"),
+    (lambda: dd.adam(objective, 0.1, beta2=-0.1), "beta2: "),
+    (lambda: dd.adam(objective, 0.1, beta2=[0.9, 0.99]), "beta2: "),
+    (lambda: dd.adam(objective, 0.1, eps=0.0), "eps: "),
     (lambda: dd.run(dd.gd(objective, [0.1, 0.2]), theta, 3), r"theta0: expected shape \(2, .*ensemble"),
 ])
 def test_bad_input_names_the_argument(call, message):
