@@ -239,7 +239,7 @@ good, theta = dd.Objective(net, dd.losses.logistic, X, y), np.zeros(9)
     (lambda: dd.Objective(net, dd.losses.square, X, np.ones((3, 1))), "y: "),
     (lambda: dd.Objective(net, dd.losses.square, X, y, lam=-1), "lam: .*at least 0, got -1"),
     (lambda: dd.Objective(net, dd.losses.square, X, y, lam=np.nan), "lam: "),
-    (lambda: dd.Objective(net, dd.losses.square, X, y, lam=[0.1]), "lam: "),
+    (lambda: dd.Objective(net, dd.losses.square, X, y, lam=[0.1, -1]), "lam: .*at least 0"),
     (lambda: good.value(theta[1:]), r"theta: expected shape \(..., 9\)"),
     (lambda: good.value(theta * np.nan), "theta: expected finite"),
     (lambda: good.gradient(np.r_[theta[1:], np.inf]), r"theta: .*inf at index \(8,\)"),
