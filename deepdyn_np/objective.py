@@ -26,8 +26,8 @@ class Objective:
         Targets, as the loss wants them: labels -1, +1 of shape (..., n) for ``exponential`` and
         ``logistic``; integers of shape (..., n) or one-hot rows for ``cross_entropy``; numbers of
         shape (..., n, C) for ``square``.
-    lam : float
-        Weight decay, at least 0.
+    lam : float or ndarray, shape (...)
+        Weight decay, at least 0; an array gives each member of an ensemble its own.
 
     Notes
     -----
@@ -40,7 +40,7 @@ class Objective:
     loss: object
     X: np.ndarray
     y: np.ndarray
-    lam: float = 0.0
+    lam: float | np.ndarray = 0.0
 
     def __post_init__(self):
         expect(isinstance(self.net, MLP), "net", "a dd.MLP", type(self.net).__name__)
@@ -50,9 +50,9 @@ class Objective:
         expect(X.shape[-1] == self.net.widths[0], "X", f"{self.net.widths[0]} columns, the "
                "network's inputs", f"shape {X.shape}", "Is X transposed?")
         lam = numeric_array("lam", self.lam)
-        expect(lam.shape == () and lam >= 0, "lam", "a number, at least 0", self.lam)
+        expect(bool((lam >= 0).all()), "lam", "numbers, at least 0", self.lam)
         object.__setattr__(self, "X", X)
-        object.__setattr__(self, "lam", float(lam))
+        object.__setattr__(self, "lam", lam if lam.ndim else float(lam))
         self.targets  # a wrong y is reported here, not at the first step
 
     @property
@@ -99,7 +99,7 @@ class Objective:
             dF=self.loss.gradient(features.F, Y) / n,
             loss_hessian=lambda change: self.loss.hessian_product(features.F, Y, change) / n,
         )
-        return product + self.lam * v if self.lam else product
+        return product + self._per_parameter * v if self._has_decay else product
 
     # --- the log domain -------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ class Objective:
         expect(hasattr(self.loss, "log_values"), "loss",
                "exponential, logistic or cross_entropy for the log-loss Lambda", repr(self.loss),
                "Only losses with an infimum of 0 at infinity have a tail to follow.")
-        expect(self.lam == 0, "lam", "0 for the log-loss Lambda = -log L", self.lam,
+        expect(not self._has_decay, "lam", "0 for the log-loss Lambda = -log L", self.lam,
                "With decay L has a positive minimum.")
         return -log_mean_exp(self.loss.log_values(F, self.targets))
 
@@ -140,10 +140,19 @@ class Objective:
     def _backward(self, theta, features, Y):
         dF = self.loss.gradient(features.F, Y) / features.F.shape[-2]
         gradient = self.net.backward(theta, features, dF)
-        return gradient + self.lam * theta if self.lam else gradient
+        return gradient + self._per_parameter * theta if self._has_decay else gradient
 
     def _decay(self, theta):
-        return self.lam / 2 * np.vecdot(theta, theta) if self.lam else 0.0
+        return self.lam / 2 * np.vecdot(theta, theta) if self._has_decay else 0.0
+
+    @cached_property
+    def _has_decay(self):
+        return bool(np.any(self.lam))
+
+    @cached_property
+    def _per_parameter(self):
+        """``lam`` in a shape that broadcasts against theta."""
+        return np.asarray(self.lam)[..., None] if np.ndim(self.lam) else self.lam
 
     def _checked(self, theta, name="theta"):
         """One pass over theta: a nan or inf anywhere makes the sum nan or inf."""

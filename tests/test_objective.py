@@ -185,6 +185,25 @@ def test_an_ensemble_is_its_members_one_by_one(loss, activation, own_data):
         np.testing.assert_allclose(one.hvp(theta[i], u[i]), H[i], rtol=1e-11, atol=1e-13)
 
 
+def test_an_array_of_decays_gives_each_member_its_own():
+    objective, theta, u, _ = problem(3, "square", "tanh", True, (2, 3))
+    lam = np.array([[0, 0.1, 0.2], [0.3, 0.4, 0.5]])
+    sweep = dd.Objective(objective.net, objective.loss, objective.X, objective.y, lam=lam)
+    value, g = sweep.value_and_gradient(theta)
+    for i in np.ndindex(2, 3):
+        one = dd.Objective(objective.net, objective.loss, objective.X, objective.y, lam=lam[i])
+        assert one.value(theta[i]) == pytest.approx(value[i], rel=1e-12)
+        assert one.value(theta[i]) == pytest.approx(sweep.value(theta)[i], rel=1e-12)
+        np.testing.assert_allclose(one.gradient(theta[i]), g[i], rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(one.hvp(theta[i], u[i]), sweep.hvp(theta, u)[i], rtol=1e-11, atol=1e-13)
+
+
+def test_an_array_of_decays_has_no_log_loss():
+    decayed = dd.Objective(net, dd.losses.logistic, X, y, lam=[0, 0.1])
+    with pytest.raises(ValueError, match="lam: expected 0 for the log-loss"):
+        decayed.Lambda(np.zeros((2, 9)))
+
+
 # --- the log-loss -------------------------------------------------------------------------------
 
 
@@ -239,7 +258,7 @@ good, theta = dd.Objective(net, dd.losses.logistic, X, y), np.zeros(9)
     (lambda: dd.Objective(net, dd.losses.square, X, np.ones((3, 1))), "y: "),
     (lambda: dd.Objective(net, dd.losses.square, X, y, lam=-1), "lam: .*at least 0, got -1"),
     (lambda: dd.Objective(net, dd.losses.square, X, y, lam=np.nan), "lam: "),
-    (lambda: dd.Objective(net, dd.losses.square, X, y, lam=[0.1]), "lam: "),
+    (lambda: dd.Objective(net, dd.losses.square, X, y, lam=[0.1, -1]), "lam: .*at least 0"),
     (lambda: good.value(theta[1:]), r"theta: expected shape \(..., 9\)"),
     (lambda: good.value(theta * np.nan), "theta: expected finite"),
     (lambda: good.gradient(np.r_[theta[1:], np.inf]), r"theta: .*inf at index \(8,\)"),

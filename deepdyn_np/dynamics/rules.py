@@ -62,7 +62,7 @@ def gd(objective, eta):
     return Rule(step)
 
 
-def sgd(objective, eta, batch_size, rng, replacement=False):
+def sgd(objective, eta, batch_size, rng, replacement=False, observe=None):
     """Mini-batch SGD: ``theta <- theta - eta grad L_B(theta)`` with the mean over a batch B.
 
     Parameters
@@ -77,6 +77,10 @@ def sgd(objective, eta, batch_size, rng, replacement=False):
     replacement : bool
         ``False``: every epoch is a fresh permutation, cut into batches; a remainder smaller than
         a batch is left out of that epoch. ``True``: every batch is drawn anew from all samples.
+    observe : callable, optional
+        ``observe(t, batch, gradient)`` is called at every step, before it is taken, with the
+        batch's sample numbers, shape (batch_size,), and the gradient, shape (..., p), decay
+        included. Copy what is to be changed.
 
     Notes
     -----
@@ -84,6 +88,8 @@ def sgd(objective, eta, batch_size, rng, replacement=False):
     """
     eta, n = _step_size(eta), objective.n
     whole_number("batch_size", batch_size, 1, n), generator("rng", rng)
+    expect(observe is None or callable(observe), "observe", "a function of (t, batch, gradient)",
+           type(observe).__name__, "Pass the function itself, without calling it.")
     per_epoch = n // batch_size
 
     def step(theta, order, t):
@@ -93,7 +99,10 @@ def sgd(objective, eta, batch_size, rng, replacement=False):
             place = t % per_epoch
             order = rng.permutation(n) if place == 0 else order
             batch = order[place * batch_size : (place + 1) * batch_size]
-        return theta - eta(t) * objective.gradient(theta, batch), order
+        gradient = objective.gradient(theta, batch)
+        if observe is not None:
+            observe(t, batch, gradient)
+        return theta - eta(t) * gradient, order
 
     return Rule(step)
 

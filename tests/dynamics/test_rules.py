@@ -166,6 +166,23 @@ def test_sgd_with_all_samples_is_gd():
                                dd.run(dd.gd(objective, 0.1), theta, 5).final, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize("replacement", [False, True])
+def test_an_observer_sees_the_batch_and_the_gradient_of_every_step(replacement):
+    objective, theta = random_problem(np.random.default_rng(5), "square", size=(3,), lam=0.1)
+    size, seen = min(2, objective.n), []
+
+    def rule(**options):
+        return dd.sgd(objective, 0.1, size, np.random.default_rng(7), replacement, **options)
+
+    rows = dd.run(rule(observe=lambda *what: seen.append(what)), theta, 6).theta
+    np.testing.assert_array_equal(rows, dd.run(rule(), theta, 6).theta)  # it changes nothing
+    assert [t for t, _, _ in seen] == list(range(6))
+    for t, batch, gradient in seen:
+        assert batch.shape == (size,)
+        np.testing.assert_array_equal(gradient, objective.gradient(rows[t], batch))
+        np.testing.assert_array_equal(rows[t + 1], rows[t] - 0.1 * gradient)
+
+
 # --- step sizes ---------------------------------------------------------------------------------
 
 RULES = {
@@ -219,6 +236,7 @@ rng = np.random.default_rng(0)
     (lambda: dd.sgd(objective, 0.1, objective.n + 1, rng), "batch_size: "),
     (lambda: dd.sgd(objective, 0.1, 1.5, rng), "batch_size: "),
     (lambda: dd.sgd(objective, 0.1, 1, 0), "rng: .*default_rng"),
+    (lambda: dd.sgd(objective, 0.1, 1, rng, observe=[]), "observe: expected a function of .t, batch, gradient"),
     (lambda: dd.heavy_ball(objective, 0.1, 1.0), "beta: expected a number with 0 <= beta < 1"),
     (lambda: dd.heavy_ball(objective, 0.1, -0.1), "beta: "),
     (lambda: dd.heavy_ball(objective, 0.1, np.nan), "beta: "),
