@@ -1,6 +1,24 @@
 """What is measured on a trained network."""
 
 from deepdyn_np.measures.margins import direction_error, margins, normalized_margin
+from deepdyn_np.measures.neural_collapse import (
+    NeuralCollapse,
+    class_means,
+    neural_collapse,
+    self_duality,
+    within_class_variability,
+)
 from deepdyn_np.measures.norms import imbalance, layer_norms
 
-__all__ = ["margins", "normalized_margin", "direction_error", "layer_norms", "imbalance"]
+__all__ = [
+    "margins",
+    "normalized_margin",
+    "direction_error",
+    "layer_norms",
+    "imbalance",
+    "neural_collapse",
+    "NeuralCollapse",
+    "class_means",
+    "within_class_variability",
+    "self_duality",
+]
