@@ -6,19 +6,21 @@ Every loss is a mean over samples in `deepdyn_np.Objective`; here each sample st
 from deepdyn_np.losses.cross_entropy import CrossEntropy
 from deepdyn_np.losses.log_domain import log_mean_exp, log_sum_exp
 from deepdyn_np.losses.margin_losses import Exponential, Logistic, MarginLoss
-from deepdyn_np.losses.square import Square
+from deepdyn_np.losses.square import CenteredSquare, Square
 from deepdyn_np.losses.tails import Polynomial, PolyExponential, poly_exponential, polynomial
 
 exponential = Exponential()
 logistic = Logistic()
 cross_entropy = CrossEntropy()
 square = Square()
+centered_square = CenteredSquare()
 
 __all__ = [
     "exponential",
     "logistic",
     "cross_entropy",
     "square",
+    "centered_square",
     "poly_exponential",
     "polynomial",
     "MarginLoss",
@@ -26,6 +28,7 @@ __all__ = [
     "Logistic",
     "CrossEntropy",
     "Square",
+    "CenteredSquare",
     "PolyExponential",
     "Polynomial",
     "log_sum_exp",

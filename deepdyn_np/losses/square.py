@@ -1,4 +1,4 @@
-"""Square loss."""
+"""Square loss, plain and with the best output bias."""
 
 import numpy as np
 
@@ -36,3 +36,39 @@ class Square:
     def hessian_product(self, F, Y, V):
         """``V``: the second derivative is the identity."""
         return V
+
+
+class CenteredSquare(Square):
+    """The square loss after its best bias: ``min_b`` of the mean of ``1/2 ||f + b - y||^2``.
+
+    The best ``b`` is the mean of ``y - f`` over the samples, so outputs and targets are centred:
+    ``l(f, y) = 1/2 ||(f - f_mean) - (y - y_mean)||^2``. An output bias without weight decay, at its
+    optimum at every step. In a batch the mean of the outputs is that of the batch.
+
+    Notes
+    -----
+    Derived in chapter 19_neural_collapse.
+    """
+
+    def __repr__(self):
+        return "losses.centered_square"
+
+    def targets(self, y, n, C):
+        """Targets minus their mean over the samples, shape (..., n, C)."""
+        return _centered(super().targets(y, n, C))
+
+    def values(self, F, Y):
+        """Loss of each sample, shape (..., n)."""
+        return super().values(_centered(F), _centered(Y))
+
+    def gradient(self, F, Y):
+        """``(f - f_mean) - (y - y_mean)``, shape (..., n, C): centring twice is centring once."""
+        return _centered(F - Y)
+
+    def hessian_product(self, F, Y, V):
+        """``V`` minus its mean over the samples."""
+        return _centered(V)
+
+
+def _centered(A):
+    return A - A.mean(axis=-2, keepdims=True)

@@ -4,6 +4,20 @@ This wing imports numpy only, never the experiment wing, and the experiment neve
 one: a check whose two sides share code proves nothing.
 """
 
-from deepdyn_np.theory import balance, hand_derived_gradients, low_rank_bias, max_margin, svm
+from deepdyn_np.theory import (
+    balance,
+    hand_derived_gradients,
+    low_rank_bias,
+    max_margin,
+    neural_collapse,
+    svm,
+)
 
-__all__ = ["balance", "hand_derived_gradients", "low_rank_bias", "max_margin", "svm"]
+__all__ = [
+    "balance",
+    "hand_derived_gradients",
+    "low_rank_bias",
+    "max_margin",
+    "neural_collapse",
+    "svm",
+]

@@ -284,3 +284,29 @@ def test_bad_targets_name_the_argument(call, message):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_prints_as_it_is_written(name):
     assert repr(getattr(dd.losses, name)) == f"losses.{name}"
+
+
+# --- the square loss after its best bias ------------------------------------------------------------
+
+
+@given(seed=seeds)
+@few(25)
+def test_centered_square_is_the_square_loss_minimised_over_a_bias(seed):
+    rng = np.random.default_rng(seed)
+    n, C = int(rng.integers(2, 9)), int(rng.integers(1, 5))
+    F, Y = rng.normal(size=(2, n, C)), rng.normal(size=(2, n, C)) + 3
+    loss = dd.losses.centered_square
+    T = loss.targets(Y, n, C)
+
+    def mean(A):
+        return np.mean(loss.values(A, T), axis=-1)
+
+    best = (Y - F).mean(axis=-2, keepdims=True)
+    np.testing.assert_allclose(mean(F), np.mean(square.values(F + best, Y), axis=-1), rtol=1e-12)
+    for b in best + 0.1 * rng.normal(size=(5, 2, 1, C)):
+        assert np.all(np.mean(square.values(F + b, Y), axis=-1) >= mean(F))
+    V = rng.normal(size=F.shape)
+    slope = central_difference(mean, F, V)
+    np.testing.assert_allclose(np.sum(loss.gradient(F, T) * V, axis=(-2, -1)) / n, slope, rtol=1e-8, atol=1e-9)
+    bend = central_difference(lambda A: loss.gradient(A, T), F, V)
+    np.testing.assert_allclose(loss.hessian_product(F, T, V), bend, rtol=1e-8, atol=1e-9)
