@@ -4,6 +4,6 @@ This wing imports numpy only, never the experiment wing, and the experiment neve
 one: a check whose two sides share code proves nothing.
 """
 
-from deepdyn_np.theory import hand_derived_gradients, max_margin, svm
+from deepdyn_np.theory import gradient_flow_and_time, hand_derived_gradients, max_margin, svm
 
-__all__ = ["hand_derived_gradients", "max_margin", "svm"]
+__all__ = ["gradient_flow_and_time", "hand_derived_gradients", "max_margin", "svm"]
