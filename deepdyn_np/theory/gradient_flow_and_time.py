@@ -110,7 +110,7 @@ def quadratic_heavy_ball(A, w_star, w0, eta, beta, steps):
     eta, beta, steps = _column(eta), _column(beta), _column(steps)
     half = (1 + beta - eta * rates) / 2
     root = np.sqrt(half**2 - beta + 0j)
-    expect(bool((abs(root) > 1e-8).all()), "eta", "a step without a double root in any mode",
+    expect(bool((abs(root) > 1e-6).all()), "eta", "a step without a double root in any mode",
            "a double root", "Nudge eta: the closed form divides by the distance of the roots.")
     slow, fast = half + root, half - root
     x = ((1 - eta * rates - fast) * slow**steps - (1 - eta * rates - slow) * fast**steps) / (2 * root)
