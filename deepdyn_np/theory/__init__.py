@@ -6,6 +6,7 @@ one: a check whose two sides share code proves nothing.
 
 from deepdyn_np.theory import (
     balance,
+    gradient_flow_and_time,
     hand_derived_gradients,
     low_rank_bias,
     max_margin,
@@ -15,6 +16,7 @@ from deepdyn_np.theory import (
 
 __all__ = [
     "balance",
+    "gradient_flow_and_time",
     "hand_derived_gradients",
     "low_rank_bias",
     "max_margin",
