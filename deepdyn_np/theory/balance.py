@@ -33,7 +33,7 @@ def layer_imbalance(A):
 
     Notes
     -----
-    Derived in chapter 10_balance.
+    Gradient flow conserves it: Du, Hu and Lee (2018). Derived in chapter 10_balance.
     """
     A = _layers("A", A)
     return [after.mT @ after - before @ before.mT for before, after in zip(A, A[1:])]
@@ -50,7 +50,7 @@ def one_step(W, G, eta, lam=0.0):
         Layers before the step, and the gradient that the step used: over its batch, without the
         decay term.
     eta : float
-        Step size.
+        Step size, above 0.
     lam : float
         Weight decay, at least 0.
 
@@ -62,15 +62,16 @@ def one_step(W, G, eta, lam=0.0):
     Raises
     ------
     ValueError
-        If the shapes of ``W`` and ``G`` differ.
+        If the shapes of ``W`` and ``G`` differ, ``eta`` is not positive or ``lam`` is negative.
 
     Notes
     -----
-    Derived in chapter 10_balance.
+    For small steps without decay this is the conservation law of Du, Hu and Lee (2018). Derived in
+    chapter 10_balance.
     """
     W, G = _layers("W", W), _layers("G", G)
-    expect([w.shape for w in W] == [g.shape for g in G], "G", "the shapes of W",
-           [g.shape for g in G])
+    _same_shapes("G", G, "W", W)
+    eta, lam = positive("eta", eta), _not_negative("lam", lam)
     before, added = layer_imbalance(W), layer_imbalance(G)
     return [(1 - eta * lam) ** 2 * D + eta**2 * Q for D, Q in zip(before, added)]
 
@@ -89,20 +90,32 @@ def heavy_ball_step(W, v, v_next, D_before, beta):
     D_before : sequence of ndarray, shapes (..., d_k, d_k)
         Imbalance of :math:`W_{t-1}`.
     beta : float
-        Momentum.
+        Momentum, from 0 to below 1.
 
     Returns
     -------
     list of ndarray, shapes (..., d_k, d_k)
         All entries hold for linear networks, the diagonal for ReLU and leaky ReLU.
 
+    Raises
+    ------
+    ValueError
+        If the shapes of the velocities differ from those of ``W``, those of ``D_before`` from
+        those of the imbalance, or ``beta`` is outside [0, 1).
+
     Notes
     -----
     For :math:`W_{t+1}=W_t+v_{t+1}`, :math:`v_{t+1}=\beta v_t-\eta G_t`, with any batches.
     Derived in chapter 10_balance.
     """
-    lists = layer_imbalance(W), layer_imbalance(v), layer_imbalance(v_next), D_before
-    return [D + beta * (D - last) + Q_next + beta * Q for D, Q, Q_next, last in zip(*lists)]
+    W, v, v_next = _layers("W", W), _layers("v", v), _layers("v_next", v_next)
+    _same_shapes("v", v, "W", W), _same_shapes("v_next", v_next, "W", W)
+    now, beta = layer_imbalance(W), _momentum(beta)
+    D_before = [numeric_array(f"D_before[{k}]", D) for k, D in enumerate(D_before)]
+    _same_shapes("D_before", D_before, "the imbalance of W", now)
+    lists = now, layer_imbalance(v), layer_imbalance(v_next), D_before
+    return [D + beta * (D - last) + Q_next + beta * Q
+            for D, Q, Q_next, last in zip(*lists, strict=True)]
 
 
 def decay_factor(lam, t):
@@ -111,13 +124,23 @@ def decay_factor(lam, t):
     Parameters
     ----------
     lam, t : float or ndarray
-        Decay and time; shapes broadcast.
+        Decay, at least 0, and time; shapes broadcast.
+
+    Returns
+    -------
+    float or ndarray
+        Shape of ``lam`` and ``t`` broadcast.
+
+    Raises
+    ------
+    ValueError
+        If ``lam`` is negative.
 
     Notes
     -----
     Derived in chapter 10_balance.
     """
-    return np.exp(-2 * numeric_array("lam", lam) * numeric_array("t", t))
+    return np.exp(-2 * _not_negative("lam", lam) * numeric_array("t", t))
 
 
 def decay_factor_gd(eta, lam, steps):
@@ -128,14 +151,27 @@ def decay_factor_gd(eta, lam, steps):
     Parameters
     ----------
     eta, lam : float or ndarray
-        Step size and decay; shapes broadcast.
+        Step size, above 0, and decay, at least 0; shapes broadcast.
     steps : int or ndarray
+        Numbers of steps, at least 0; the shape broadcasts too.
+
+    Returns
+    -------
+    float or ndarray
+        Shape of the three arguments broadcast.
+
+    Raises
+    ------
+    ValueError
+        If ``eta`` is not positive, ``lam`` is negative or ``steps`` are not whole numbers from 0 on.
 
     Notes
     -----
     Derived in chapter 10_balance.
     """
-    return (1 - numeric_array("eta", eta) * lam) ** (2 * np.asarray(steps))
+    N = _not_negative("steps", steps)
+    expect(bool((N == np.round(N)).all()), "steps", "whole numbers", steps)
+    return (1 - np.asarray(positive("eta", eta)) * _not_negative("lam", lam)) ** (2 * N)
 
 
 def heavy_ball_ratio(beta, same="effective step"):
@@ -153,6 +189,11 @@ def heavy_ball_ratio(beta, same="effective step"):
     same : {"effective step", "step"}
         What the two runs share.
 
+    Returns
+    -------
+    float or ndarray
+        Shape of ``beta``.
+
     Raises
     ------
     ValueError
@@ -162,8 +203,7 @@ def heavy_ball_ratio(beta, same="effective step"):
     -----
     Derived in chapter 10_balance.
     """
-    beta = numeric_array("beta", beta)
-    expect(bool(((beta >= 0) & (beta < 1)).all()), "beta", "numbers with 0 <= beta < 1", beta)
+    beta = _momentum(beta)
     expect(same in ("effective step", "step"), "same", "'effective step' or 'step'", repr(same))
     return (1 + beta) / (1 - beta) ** (1 if same == "effective step" else 2)
 
@@ -272,24 +312,31 @@ def label_noise_rate(eta, sigma, sharpness=0.0):
     Parameters
     ----------
     eta, sigma : float or ndarray
-        Step size, and standard deviation of the label noise.
+        Step size, above 0, and standard deviation of the label noise, at least 0.
     sharpness : float or ndarray
         :math:`s=w_1^2+w_2^2`, the largest Hessian eigenvalue at the minimum; 0 neglects the lag
         and leaves :math:`\mathbb E\,r^2=\sigma^2`.
 
+    Returns
+    -------
+    float or ndarray
+        Shape of the three arguments broadcast.
+
     Raises
     ------
     ValueError
-        If :math:`\eta s\ge2`: the product does not settle.
+        If ``eta`` is not positive, ``sigma`` or ``sharpness`` is negative, or
+        :math:`\eta s\ge2`: the product does not settle.
 
     Notes
     -----
     Leading order in the noise. Derived in chapter 10_balance.
     """
-    eta, lag = numeric_array("eta", eta), numeric_array("sharpness", sharpness) * eta
+    eta, sigma = np.asarray(positive("eta", eta)), _not_negative("sigma", sigma)
+    lag = _not_negative("sharpness", sharpness) * eta
     expect(bool((lag < 2).all()), "sharpness", "eta * sharpness below 2", lag,
            "With a larger step the scalar net does not settle at the minimum.")
-    return eta**2 * 2 * numeric_array("sigma", sigma) ** 2 / (2 - lag)
+    return eta**2 * 2 * sigma**2 / (2 - lag)
 
 
 # --- balanced deep linear networks -----------------------------------------------------------------
@@ -301,7 +348,8 @@ def balanced_factorisation(A, L, rng):
     .. math:: W_k=Q_k\,S^{1/L}\,Q_{k-1}^\top,\qquad A=Q_L\,S\,Q_0^\top
 
     with the singular value decomposition of A and random orthogonal :math:`Q_1..Q_{L-1}`. The
-    hidden widths are the smaller side of A.
+    hidden widths are the smaller side of A. All factors have the nonzero singular values
+    :math:`S^{1/L}`.
 
     Parameters
     ----------
@@ -404,3 +452,23 @@ def _layers(name, A):
                f"{before.shape[-2]} columns, one per row of {name}[{k}]", f"shape {after.shape}",
                "Layers are (fan_out, fan_in), listed from the input on.")
     return A
+
+
+def _same_shapes(name, arrays, other, expected):
+    """Raise unless ``arrays`` are as many as ``expected``, shape by shape."""
+    shapes = [a.shape for a in arrays]
+    expect(shapes == [a.shape for a in expected], name, f"the shapes of {other}", shapes)
+
+
+def _momentum(beta):
+    """``beta`` as an array of numbers from 0 to below 1."""
+    beta = numeric_array("beta", beta)
+    expect(bool(((beta >= 0) & (beta < 1)).all()), "beta", "numbers with 0 <= beta < 1", beta)
+    return beta
+
+
+def _not_negative(name, value):
+    """``value`` as an array of numbers that are at least 0."""
+    array = numeric_array(name, value)
+    expect(bool((array >= 0).all()), name, "numbers from 0 on", value)
+    return array

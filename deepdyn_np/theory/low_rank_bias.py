@@ -57,7 +57,7 @@ def low_rank_bound(q, m, growth=1.0):
     q : float or ndarray
         From `shrink_factor`.
     m : int or ndarray
-        Number of last steps, at least 0.
+        Number of last steps, a whole number, at least 0.
     growth : float or ndarray
         :math:`\|W_{T-m}\|_F/\|W_T\|_F`; 1 when the norms have settled.
 
@@ -66,12 +66,20 @@ def low_rank_bound(q, m, growth=1.0):
     ndarray
         Shapes broadcast. From 1 on the bound says nothing.
 
+    Raises
+    ------
+    ValueError
+        If a number of steps is negative or not whole, q is not in (0, 1] or a growth not above 0.
+
     Notes
     -----
-    For any loss, data and depth; plain SGD without momentum. Derived in chapter 17_low_rank_bias.
+    For any loss, data and depth; plain SGD without momentum.
+    Galanti, Siegel, Gupte and Poggio, *SGD and Weight Decay Secretly Minimize the Rank of Your
+    Neural Network*, arXiv:2206.05794.
+    Derived in chapter 17_low_rank_bias.
     """
     q, m = _fraction("q", q), numeric_array("m", m)
-    expect(bool((m >= 0).all()), "m", "numbers of steps, at least 0", m)
+    expect(bool(((m >= 0) & (m == np.round(m))).all()), "m", "whole numbers of steps, at least 0", m)
     return q**m * positive("growth", np.asarray(growth, float))
 
 
@@ -97,6 +105,8 @@ def guaranteed_rank(epsilon, q, batch_size):
 
     Notes
     -----
+    Galanti, Siegel, Gupte and Poggio, *SGD and Weight Decay Secretly Minimize the Rank of Your
+    Neural Network*, arXiv:2206.05794.
     Derived in chapter 17_low_rank_bias.
     """
     epsilon, q = _fraction("epsilon", epsilon), _fraction("q", q)
@@ -137,7 +147,7 @@ def cyclic_spectrum(n, batch_size, eta, lam):
 
     Notes
     -----
-    Derived in chapter 17_low_rank_bias.
+    Derived here, in chapter 17_low_rank_bias.
     """
     q, P = shrink_factor(positive_number("eta", eta), lam), _batches(n, batch_size)
     e = eta / batch_size
@@ -167,7 +177,7 @@ def cyclic_tightness(n, batch_size, q, m):
 
     Notes
     -----
-    Derived in chapter 17_low_rank_bias.
+    Derived here, in chapter 17_low_rank_bias.
     """
     P, m, q = _batches(n, batch_size), numeric_array("m", m), _fraction("q", q)
     expect(bool((q < 1).all()), "q", "a number below 1", q, "Without decay the bound is empty.")
@@ -196,6 +206,8 @@ def schatten_penalty(sigma, depth):
 
     Notes
     -----
+    By the inequality of Horn, *On the Singular Values of a Product of Completely Continuous
+    Operators*, PNAS 36 (1950).
     Derived in chapter 17_low_rank_bias.
     """
     sigma = _not_negative("sigma", sigma)
@@ -231,7 +243,7 @@ def shrinkage(s, lam, depth, branch="global"):
 
     Notes
     -----
-    Derived in chapter 17_low_rank_bias.
+    Derived here, in chapter 17_low_rank_bias.
     """
     s, lam = np.broadcast_arrays(_not_negative("s", s), positive("lam", np.asarray(lam, float)))
     whole_number("depth", depth, 1)
@@ -292,7 +304,7 @@ def shrinkage_thresholds(lam, depth):
 
     Notes
     -----
-    Derived in chapter 17_low_rank_bias.
+    Derived here, in chapter 17_low_rank_bias.
     """
     lam = positive("lam", np.asarray(lam, float))
     L = whole_number("depth", depth, 3)
@@ -325,7 +337,7 @@ def killing_decay(s, depth):
 
     Notes
     -----
-    Derived in chapter 17_low_rank_bias.
+    Derived here, in chapter 17_low_rank_bias.
     """
     s = positive("s", np.asarray(s, float))
     L = whole_number("depth", depth, 1)

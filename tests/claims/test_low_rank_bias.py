@@ -58,3 +58,18 @@ def test_a_decay_above_the_signal_leaves_no_rank_to_measure():
     assert effective_rank(net.layers(run.theta[0])[0], 0.05) == 6
     with pytest.raises(ValueError, match="W: .*not zero"):
         effective_rank(net.layers(run.final)[0], 0.05)
+
+
+def test_the_hidden_layer_of_the_digits_after_40_epochs_at_decay_0005():
+    """Smaller batches take more steps and lose more of the start."""
+    images = dd.data.digits()
+    rows = np.concatenate([np.flatnonzero(images.y == c)[:30] for c in range(10)])
+    X = images.X[rows] - images.X[rows].mean(axis=0)
+    net, found = dd.MLP((64, 64, 64, 10)), []
+    objective = dd.Objective(net, dd.losses.square, X, np.eye(10)[images.y[rows]], lam=0.005)
+    start = net.init(np.random.default_rng(0), scale=np.sqrt(2))
+    for B in (1, 3, 10, 30, 100):
+        rule = dd.sgd(objective, 0.05, B, np.random.default_rng(1))
+        final = dd.run(rule, start, 12_000 // B, at=[12_000 // B]).final
+        found.append(effective_rank(net.layers(final)[1], 0.05))
+    np.testing.assert_allclose(found, [35, 59, 60, 60, 60], atol=3)

@@ -185,6 +185,8 @@ def test_factors_are_balanced_and_move_as_predicted(seed, L, m, n):
     assert len(W) == L
     for D in balance.layer_imbalance(W):
         np.testing.assert_allclose(D, 0, atol=1e-11)
+    for w in W:
+        np.testing.assert_allclose(np.linalg.svd(w)[1], np.linalg.svd(A)[1] ** (1 / L), atol=1e-9)
     product = np.linalg.multi_dot(W[::-1]) if L > 1 else W[0]
     np.testing.assert_allclose(product, A, atol=1e-11)
     G, h = linear_gradients(W, X, Y), 1e-5
@@ -219,12 +221,29 @@ def test_two_layers_have_the_square_roots():
 # --- bad input ------------------------------------------------------------------------------------
 
 a, rng = np.ones((2, 3)), np.random.default_rng(0)
+b, D = [a, a.T], [np.zeros((2, 2))]
 
 
 @pytest.mark.parametrize("call, message", [
     (lambda: balance.layer_imbalance([a, a]), r"A\[1\]: expected 2 columns"),
     (lambda: balance.layer_imbalance([np.ones(3)]), r"A\[0\]: "),
     (lambda: balance.one_step([a], [a.T], 0.1), "G: expected the shapes of W"),
+    (lambda: balance.one_step([a], [a, a.T], 0.1), "G: expected the shapes of W"),
+    (lambda: balance.one_step([a], [a], 0.0), "eta: "),
+    (lambda: balance.one_step([a], [a], 0.1, -1.0), "lam: "),
+    (lambda: balance.heavy_ball_step(b, b[:1], b, D, 0.5), "v: expected the shapes of W"),
+    (lambda: balance.heavy_ball_step(b, b, [a, a.T[:1]], D, 0.5), "v_next: expected the shapes"),
+    (lambda: balance.heavy_ball_step(b, b, b, [], 0.5), "D_before: expected the shapes of the"),
+    (lambda: balance.heavy_ball_step(b, b, b, [a], 0.5), "D_before: expected the shapes of the"),
+    (lambda: balance.heavy_ball_step(b, b, b, D, 1.0), "beta: "),
+    (lambda: balance.decay_factor(-0.1, 1), "lam: "),
+    (lambda: balance.decay_factor_gd(0.0, 0.1, 3), "eta: "),
+    (lambda: balance.decay_factor_gd(0.1, -0.1, 3), "lam: "),
+    (lambda: balance.decay_factor_gd(0.1, 0.1, -3), "steps: "),
+    (lambda: balance.decay_factor_gd(0.1, 0.1, 2.5), "steps: expected whole numbers"),
+    (lambda: balance.label_noise_rate(-0.1, 1.0), "eta: "),
+    (lambda: balance.label_noise_rate(0.1, -1.0), "sigma: "),
+    (lambda: balance.label_noise_rate(0.1, 1.0, -1.0), "sharpness: "),
     (lambda: balance.heavy_ball_ratio(1.0), "beta: "),
     (lambda: balance.heavy_ball_ratio(-0.1), "beta: "),
     (lambda: balance.heavy_ball_ratio(0.5, same="eta"), "same: expected 'effective step'"),
