@@ -180,7 +180,8 @@ def rounding_rms(value, roundings, dtype=float):
     Parameters
     ----------
     value : float or ndarray
-        The value, or its root mean square over an ensemble.
+        The value, or its root mean square over an ensemble, if that is independent of the
+        leading digits.
     roundings : int
         N: how many operations, each relative to its own result, led to it.
     dtype : dtype
@@ -211,7 +212,7 @@ def kink_error(h, distance, jump):
     h : float or ndarray, shape (...)
         Step, above 0.
     distance : ndarray, shape (N,)
-        The :math:`a_j`, with sign.
+        The :math:`a_j`, with sign; none of them 0: there :math:`\varphi` has no derivative.
     jump : ndarray, shape (N,)
         The :math:`c_j`.
 
@@ -223,7 +224,7 @@ def kink_error(h, distance, jump):
     Raises
     ------
     ValueError
-        If a step is not positive, or the two lists differ in length.
+        If a step is not positive, a distance is 0, or the two lists differ in length.
 
     Notes
     -----
@@ -234,6 +235,8 @@ def kink_error(h, distance, jump):
     expect(distance.ndim == 1 and distance.shape == jump.shape, "jump",
            f"one number for each kink, shape {distance.shape}", f"shape {jump.shape}",
            "Flatten both.")
+    expect(bool((distance != 0).all()), "distance", "kinks away from 0", "a 0",
+           "At a kink there is no derivative to compare with.")
     beyond = np.maximum(h[..., None] - np.abs(distance), 0)
     return np.sum(np.sign(distance) * jump * beyond, axis=-1) / (2 * h)
 
@@ -341,7 +344,8 @@ def tanh_euler_ratios(w, x):
 
     .. math:: \frac{w_k}f\frac{\partial f}{\partial w_k}=\prod_{j=k}^{L-1}\frac{2z_j}{\sinh2z_j}
 
-    which is 1 for the last layer, below 1 for the others, and 1 for a homogeneous activation.
+    which is 1 for the last layer and between 0 and 1 for the others
+    (a homogeneous activation would have 1 throughout).
 
     Parameters
     ----------
@@ -368,7 +372,8 @@ def tanh_euler_ratios(w, x):
     expect(bool((h != 0).all()), "x", "an input that is not 0", "a 0")
     ratios = np.ones(np.broadcast_shapes(w.shape, (*h.shape, 1)))
     for k in range(w.shape[-1] - 1):
-        z = w[..., k] * h
-        ratios[..., : k + 1] *= (2 * z / np.sinh(2 * z))[..., None]
+        z = np.abs(w[..., k] * h)
+        # sinh itself would overflow for z > 355
+        ratios[..., : k + 1] *= (-4 * z * np.exp(-2 * z) / np.expm1(-4 * z))[..., None]
         h = np.tanh(z)
     return ratios
