@@ -190,10 +190,11 @@ def heavy_ball_factors(beta):
 
     .. math:: \text{gain}=\frac{1+\beta}{1-\beta},\qquad\text{delay}=\frac\beta{1-\beta}
 
-    Heavy ball follows :math:`M\ddot\theta+\dot\theta=-\nabla\hat L` with
-    :math:`M=\frac h2\cdot\text{gain}=\frac\eta2\frac{1+\beta}{(1-\beta)^2}`, and so, to first order
-    in h, the flow of :math:`\hat L+\frac M2\|\nabla\hat L\|^2`; a start at rest makes it late by
-    the time :math:`h\cdot\text{delay}`.
+    Heavy ball follows, to first order in h and after its start, the slow solution of
+    :math:`M\ddot\theta+\dot\theta=-\nabla\hat L` with
+    :math:`M=\frac h2\cdot\text{gain}=\frac\eta2\frac{1+\beta}{(1-\beta)^2}`, which is the gradient
+    flow of :math:`\hat L+\frac M2\|\nabla\hat L\|^2`; the start at rest makes it late by the time
+    :math:`h\cdot\text{delay}`.
 
     Parameters
     ----------

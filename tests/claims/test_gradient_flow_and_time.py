@@ -1,10 +1,13 @@
 """Theory and experiment against each other: the checks of chapter 2 that the chapter does not print."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import deepdyn_np as dd
 from deepdyn_np.theory.gradient_flow_and_time import (
+    clock_correction,
     heavy_ball_factors,
     quadratic_gd,
     quadratic_heavy_ball,
@@ -108,3 +111,28 @@ def test_explicit_steps_stay_at_the_stability_limit(n, d, seed):
     late = np.diff(flow.Lambda)[flow.Lambda[1:] > 1000]
     limit = stability_limit([1, 1, 1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 600]) / fastest
     assert late.mean() == pytest.approx(limit, rel=0.03)
+
+
+@pytest.mark.parametrize("pair", [(0, 1), (3, 8)])
+def test_the_residual_equation_on_digits_at_ten_to_the_four_million(pair):
+    X, y = dd.data.digits().pair(*pair)
+    Z = y[:, None] * X
+    exact = hard_margin_svm(Z)
+    far = dd.log_loss_flow(problem(Z), np.zeros(64), 1e7, "rosenbrock", rtol=1e-7, at=[1e7])
+    residual = far.final - far.log_t[0] * exact.w
+    weights = (np.exp(-Z @ residual) / len(Z))[exact.support]
+    np.testing.assert_allclose(weights, exact.alpha[exact.support], rtol=1e-4)
+
+
+@pytest.mark.parametrize("atol_K, kept", [(1e-14, True), (1e-8, False)])
+def test_the_clock_of_a_deep_network_needs_a_relative_tolerance(atol_K, kept, monkeypatch):
+    """K falls like a power of Lambda: an absolute tolerance of 1e-8 ruins log t."""
+    monkeypatch.setattr(sys.modules["deepdyn_np.dynamics.log_loss_flow"], "ATOL_K", atol_K)
+    net, Z = dd.MLP([2, 3, 3, 3, 1], "linear"), dd.data.data_b()
+    objective = dd.Objective(net, dd.losses.exponential, Z, np.ones(len(Z)))
+    start = 0.5 * np.random.default_rng(4).normal(size=net.size)
+    flow = dd.log_loss_flow(objective, start, 2000, at=[2000])
+    g = objective.Lambda_and_gradient(flow.final)[1]
+    lag = (np.exp(flow.log_t - flow.Lambda) * (g @ g) - 1) * flow.Lambda
+    error = abs(lag[0] - clock_correction(4))
+    assert error < 5e-3 if kept else error > 1
