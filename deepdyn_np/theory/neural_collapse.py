@@ -57,6 +57,8 @@ class DeepMinimizer:
         Diagonal ``sigma / sqrt(n_c)`` of the outputs.
     factor : ndarray, shape (C,)
         Singular value ``sigma^(1/K)`` of each of the K factors.
+    value : float
+        The objective at ``sigma``.
     dead : bool
         Whether ``sigma`` is 0 for every class.
     """
@@ -65,6 +67,7 @@ class DeepMinimizer:
     sigma: np.ndarray
     outputs: np.ndarray
     factor: np.ndarray
+    value: float
     dead: bool
 
 
@@ -139,11 +142,15 @@ def deep_unconstrained_features(counts, lam, K):
     """
     counts = _counts(counts)
     positive_number("lam", lam), whole_number("K", K, 2)
-    s, force = np.sqrt(counts), counts.sum() * lam
+    n, s = counts.sum(), np.sqrt(counts)
+    force = n * lam
     lower = s * (K - 2) / (2 * K - 2)  # where the left side is largest
 
     def pull(sigma):
         return sigma ** (1 - 2 / K) * (s - sigma)
+
+    def cost(sigma):
+        return (s - sigma) ** 2 / (2 * n) + lam * K / 2 * sigma ** (2 / K)
 
     exists, upper = pull(lower) > force, s.copy()
     for _ in range(60):  # each halves the interval: 2^-60
@@ -151,9 +158,15 @@ def deep_unconstrained_features(counts, lam, K):
         inside = pull(middle) > force
         lower, upper = np.where(inside, middle, lower), np.where(inside, upper, middle)
     root = np.where(exists, (lower + upper) / 2, 0.0)
-    gain = (s**2 - (s - root) ** 2) / 2 - force * K / 2 * root ** (2 / K)
-    sigma = np.where(gain > 0, root, 0.0)
-    return DeepMinimizer(root, sigma, sigma / s, sigma ** (1 / K), bool((sigma == 0).all()))
+    sigma = np.where(cost(root) < cost(np.zeros_like(s)), root, 0.0)
+    return DeepMinimizer(
+        root=root,
+        sigma=sigma,
+        outputs=sigma / s,
+        factor=sigma ** (1 / K),
+        value=float(cost(sigma).sum()),
+        dead=bool((sigma == 0).all()),
+    )
 
 
 def minority_threshold(n, lam_W, lam_H):

@@ -83,8 +83,70 @@ def test_without_decay_the_last_layer_can_have_the_smaller_nc1_but_not_the_small
         features = net.forward(theta, X)
         found.append(neural_collapse(features.H[-2], net.layers(theta)[-1], features.F, y, center=False))
     decay, none = found
-    assert none.nc1 < decay.nc1 / 2
+    assert none.nc1 < decay.nc1 / 2  # the order that a bias would give is reversed
     assert none.nc3 > 10 * decay.nc3
+
+
+def relu_on_orthonormal_inputs(counts, hidden, lam):
+    y = np.repeat(np.arange(len(counts)), counts)
+    net = dd.MLP([len(y), *hidden, len(counts)])
+    return dd.Objective(net, dd.losses.square, np.eye(len(y)), np.eye(len(counts))[y], lam), y
+
+
+def test_a_relu_network_of_two_layers_ends_in_the_orthogonal_frame():
+    objective, y = relu_on_orthonormal_inputs([6] * 4, [32], 0.02)
+    theta0 = objective.net.init(np.random.default_rng(0), np.sqrt(2), size=3)
+    theta = dd.run(dd.heavy_ball(objective, 0.2, 0.9), theta0, 8000, at=[8000]).final
+    features = objective.net.forward(theta, objective.X)
+    outputs = class_means(features.F, y, 4)
+    np.testing.assert_allclose(outputs.diagonal(axis1=1, axis2=2), 0.80404082, atol=1e-5)
+    np.testing.assert_allclose(outputs * (1 - np.eye(4)), 0, atol=1e-3)
+    W = objective.net.layers(theta)[-1]
+    uncentred = neural_collapse(features.H[-2], W, features.F, y, center=False)
+    assert uncentred.nc1.max() < 1e-12 and uncentred.nc3.max() < 1e-5
+
+
+def test_three_layers_are_bistable_and_both_ends_occur():
+    counts = np.array([12, 8, 3, 1])
+    objective, y = relu_on_orthonormal_inputs(counts, [32, 32], 0.03)
+    theta0 = objective.net.init(np.random.default_rng(0), np.sqrt(2), size=4)
+    theta = dd.run(dd.heavy_ball(objective, 0.2, 0.9), theta0, 4000, at=[4000]).final
+    outputs = class_means(objective.net(theta, objective.X), y, 4).diagonal(axis1=1, axis2=2)
+    root = theory.deep_unconstrained_features(counts, 0.03, 3).root / np.sqrt(counts)
+    np.testing.assert_allclose(root, [0.85528694, 0.80663389, 0.58647493, 0], atol=1e-8)
+    np.testing.assert_allclose(outputs[:, [0, 1, 3]], np.broadcast_to(root[[0, 1, 3]], (4, 3)), atol=1e-5)
+    lives = outputs[:, 2] > 0.3
+    assert lives.any() and not lives.all()
+    np.testing.assert_allclose(outputs[:, 2], np.where(lives, root[2], 0), atol=1e-5)
+    value = objective.value(theta)
+    assert value[lives].max() < value[~lives].min() - 0.005
+
+
+def test_digits_have_nine_large_singular_values_and_one_small_one():
+    data = dd.data.digits()
+    chosen = np.concatenate([np.flatnonzero(data.y == c)[:30] for c in range(10)])
+    X, y = data.X[chosen] - data.X[chosen].mean(axis=0), data.y[chosen]
+    objective = dd.Objective(dd.MLP([64, 64, 64, 64, 10]), dd.losses.centered_square, X, np.eye(10)[y], 0.001)
+    theta0 = objective.net.init(np.random.default_rng(0), np.sqrt(2))
+    theta = dd.run(dd.heavy_ball(objective, 0.1, 0.9), theta0, 2000, at=[2000]).final
+    features, W = objective.net.forward(theta, X), objective.net.layers(theta)[-1]
+    assert neural_collapse(features.H[-2], W, features.F, y).angle < 0.08
+    s = np.linalg.svd(W, compute_uv=False)
+    assert s[8] > 0.9 and s[0] < 1.5 and s[9] < 0.15
+
+
+def test_without_decay_a_large_start_does_not_collapse():
+    y = np.repeat(np.arange(4), 10)
+    objective = dd.Objective(dd.MLP([40, 7, 4], "linear"), dd.losses.square, np.sqrt(40) * np.eye(40), np.eye(4)[y])
+    net, found = objective.net, {}
+    for size in (1.0, 0.1):
+        theta0 = net.init(np.random.default_rng(0), [size, size * np.sqrt(7)], size=3)
+        theta = dd.run(dd.gd(objective, 0.05), theta0, 2000, at=[2000]).final
+        features = net.forward(theta, objective.X)
+        assert objective.value(theta).max() < 1e-12
+        found[size] = neural_collapse(features.H[-2], net.layers(theta)[-1], features.F, y, center=False)
+    assert found[1.0].nc1.min() > 0.1 and found[1.0].nc3.min() > 0.1
+    assert found[0.1].nc1.max() < 1e-3 and found[0.1].nc3.max() < 1e-2
 
 
 @pytest.mark.parametrize("name, wrong", [

@@ -93,12 +93,14 @@ def test_deep_minima_are_those_of_a_fine_grid(seed):
     rng, counts, *_ = random_model(seed)
     K, lam = int(rng.integers(2, 6)), np.exp(rng.uniform(-7, -2))
     best, n = theory.deep_unconstrained_features(counts, lam, K), counts.sum()
+    total = 0.0
     for c, s in enumerate(np.sqrt(counts)):
         def cost(sigma):
             return (s - sigma) ** 2 / (2 * n) + lam * K / 2 * sigma ** (2 / K)
 
         grid = np.linspace(0, s, 20_001)
         lowest = grid[np.argmin(cost(grid))]
+        total += cost(grid).min()
         assert cost(best.sigma[c]) <= cost(grid).min() + 1e-15
         if abs(cost(0.0) - cost(best.root[c])) > 1e-6:
             assert best.sigma[c] == pytest.approx(lowest, abs=s / 10_000)
@@ -107,6 +109,7 @@ def test_deep_minima_are_those_of_a_fine_grid(seed):
         else:
             assert np.all(grid ** (1 - 2 / K) * (s - grid) <= n * lam * (1 + 1e-9))
     assert best.dead == (best.sigma == 0).all()
+    assert best.value == pytest.approx(total, rel=1e-5)
     np.testing.assert_allclose(best.factor**K, best.sigma, atol=1e-12)
     np.testing.assert_allclose(best.outputs * np.sqrt(counts), best.sigma, atol=1e-12)
 
@@ -118,6 +121,7 @@ def test_two_factors_are_the_shallow_model(seed):
     deep, shallow = theory.deep_unconstrained_features(counts, lam, 2), theory.unconstrained_features(counts, lam, lam)
     np.testing.assert_allclose(deep.outputs, np.diag(shallow.outputs), atol=1e-9)
     assert deep.dead == shallow.dead
+    assert deep.value == pytest.approx(shallow.value, rel=1e-12)
 
 
 def test_numbers_worked_out_by_hand():
