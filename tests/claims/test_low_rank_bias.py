@@ -60,16 +60,38 @@ def test_a_decay_above_the_signal_leaves_no_rank_to_measure():
         effective_rank(net.layers(run.final)[0], 0.05)
 
 
-def test_the_hidden_layer_of_the_digits_after_40_epochs_at_decay_0005():
-    """Smaller batches take more steps and lose more of the start."""
+def centred_digits():
+    """The first 30 digits of each class without their mean image, and one-hot targets."""
     images = dd.data.digits()
     rows = np.concatenate([np.flatnonzero(images.y == c)[:30] for c in range(10)])
-    X = images.X[rows] - images.X[rows].mean(axis=0)
+    return images.X[rows] - images.X[rows].mean(axis=0), np.eye(10)[images.y[rows]]
+
+
+def test_the_hidden_layer_of_the_digits_after_40_epochs_at_decay_0005():
+    """Smaller batches take more steps and lose more of the start."""
     net, found = dd.MLP((64, 64, 64, 10)), []
-    objective = dd.Objective(net, dd.losses.square, X, np.eye(10)[images.y[rows]], lam=0.005)
+    objective = dd.Objective(net, dd.losses.square, *centred_digits(), lam=0.005)
     start = net.init(np.random.default_rng(0), scale=np.sqrt(2))
     for B in (1, 3, 10, 30, 100):
         rule = dd.sgd(objective, 0.05, B, np.random.default_rng(1))
         final = dd.run(rule, start, 12_000 // B, at=[12_000 // B]).final
         found.append(effective_rank(net.layers(final)[1], 0.05))
     np.testing.assert_allclose(found, [35, 59, 60, 60, 60], atol=3)
+
+
+def three_layers_after_6000_steps(decays, batch_size, eta=0.05):
+    """Effective ranks at 1 % of the three layers, one row for each decay."""
+    net = dd.MLP((64, 64, 64, 10))
+    start = net.init(np.random.default_rng(0), scale=np.sqrt(2))
+    objective = dd.Objective(net, dd.losses.square, *centred_digits(), lam=np.array(decays))
+    rule = dd.sgd(objective, eta, batch_size, np.random.default_rng(1))
+    out = dd.run(rule, np.tile(start, (len(decays), 1)), 6000, at=[6000])
+    return np.stack([effective_rank(W, 0.01) for W in net.layers(out.final)], axis=-1)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 64, 300])
+def test_at_fixed_steps_the_batch_size_does_not_change_the_rank(batch_size):
+    """Full batch included: at fixed steps low rank is the work of the decay."""
+    ranks = three_layers_after_6000_steps((0.02, 0.0), batch_size)
+    np.testing.assert_allclose(ranks[0], (27, 15, 10), atol=2)
+    assert (ranks[1] >= (61, 61, 10)).all()
