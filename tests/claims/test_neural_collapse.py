@@ -136,7 +136,7 @@ def test_digits_collapse_to_nine_large_singular_values_and_a_small_one(per_class
     found = neural_collapse(features.H[-2], W, features.F, y)
     assert found.angle < 0.08 and found.nc1 < 0.01 and found.nc3 < 0.15
     s = np.linalg.svd(W, compute_uv=False)
-    assert s[8] > 0.9 and s[0] < 1.5 and s[9] < 0.2
+    assert s[8] > 0.9 and s[0] < 2 * s[8] and s[9] < 0.2  # nine of one size, one small
 
 
 def test_without_decay_a_large_start_does_not_collapse():
