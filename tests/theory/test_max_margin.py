@@ -13,6 +13,7 @@ import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepdyn_np.data import data_a, data_b, gaussian_separable
 from deepdyn_np.errors import NotSeparableError
 from deepdyn_np.theory.max_margin import (
     asymptotic_constants,
@@ -25,8 +26,7 @@ from deepdyn_np.theory.max_margin import (
 )
 from deepdyn_np.theory.svm import hard_margin_svm, multiclass_margin_rows
 
-A = np.array([(1, 2), (3, -1), (2, 3), (4, 1), (2.5, 2.5), (5, 0.5)])
-B = np.array([(1, 2), (3, -1), (4, 4), (7, 0), (2, 7)], dtype=float)
+A, B = data_a(), data_b()
 B_COPIES = np.vstack([B, B[[1, 1]]])
 NOT_SPANNING = np.array([(2, 0, 0), (0, 2, 0), (3, 3, 1), (4, 1, -2), (2, 5, 0.5)])
 ON_A_LINE = np.array([(1, 0), (1, 1), (1, -2), (3, 1)], dtype=float)
@@ -37,11 +37,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def gaussian(n, d, seed, shift):
-    rng = np.random.default_rng(seed)
-    u = rng.normal(size=d)
-    u /= np.linalg.norm(u)
-    X = rng.normal(size=(n, d))
-    return np.sign(X @ u)[:, None] * X + shift * u
+    return gaussian_separable(n, d, np.random.default_rng(seed), shift)
 
 
 def slsqp(Z):

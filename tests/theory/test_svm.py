@@ -9,6 +9,7 @@ import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepdyn_np.data import data_a, data_b, gaussian_classes, gaussian_separable
 from deepdyn_np.errors import NotSeparableError
 from deepdyn_np.theory.svm import (
     HardMargin,
@@ -18,8 +19,7 @@ from deepdyn_np.theory.svm import (
     multiclass_margin_rows,
 )
 
-A = np.array([(1, 2), (3, -1), (2, 3), (4, 1), (2.5, 2.5), (5, 0.5)])
-B = np.array([(1, 2), (3, -1), (4, 4), (7, 0), (2, 7)], dtype=float)
+A, B = data_a(), data_b()
 
 # Margins of Gaussian data (n, d), seed 0, shift 0.3.
 GAMMA = {(10, 2): 0.528328853, (30, 5): 0.531043883, (50, 20): 0.531994556,
@@ -31,17 +31,7 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def gaussian(n, d, seed, shift):
-    rng = np.random.default_rng(seed)
-    u = rng.normal(size=d)
-    u /= np.linalg.norm(u)
-    X = rng.normal(size=(n, d))
-    return np.sign(X @ u)[:, None] * X + shift * u
-
-
-def gaussian_classes(n, d, C):
-    rng = np.random.default_rng(3)
-    y = np.arange(n) % C
-    return rng.normal(size=(n, d)) + 3 * np.eye(d)[y], y
+    return gaussian_separable(n, d, np.random.default_rng(seed), shift)
 
 
 def digits(a, b):
@@ -364,7 +354,7 @@ def test_rows_give_the_pairwise_margins(seed, C, d):
 
 @pytest.mark.parametrize("n, d, C", MULTICLASS)
 def test_multiclass_svm(n, d, C):
-    Z = multiclass_margin_rows(*gaussian_classes(n, d, C))
+    Z = multiclass_margin_rows(*gaussian_classes(n, d, C, np.random.default_rng(3)))
     solution = hard_margin_svm(Z)
     support_vectors, gamma = MULTICLASS[n, d, C]
     assert len(solution.support) == support_vectors
