@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from deepdyn_np.errors import expect, fail, positive
+from deepdyn_np.errors import fail, positive_number
 from deepdyn_np.losses.margin_losses import MarginLoss
 
 
@@ -15,9 +15,7 @@ class PolyExponential(MarginLoss):
     """``-l'(m) = exp(-m^nu)`` for ``m > 0``; made by `poly_exponential`."""
 
     def __init__(self, nu):
-        positive("nu", nu)
-        expect(np.ndim(nu) == 0, "nu", "one exponent", f"shape {np.shape(nu)}")
-        self.nu = float(nu)
+        self.nu = float(positive_number("nu", nu))
 
     def __repr__(self):
         return f"losses.poly_exponential({self.nu:g})"
@@ -40,9 +38,7 @@ class Polynomial(MarginLoss):
     """``l(m) = m^-p / p`` for ``m > 0``; made by `polynomial`."""
 
     def __init__(self, p):
-        positive("p", p)
-        expect(np.ndim(p) == 0, "p", "one power", f"shape {np.shape(p)}")
-        self.p = float(p)
+        self.p = float(positive_number("p", p))
 
     def __repr__(self):
         return f"losses.polynomial({self.p:g})"
