@@ -3,9 +3,10 @@
     .venv/bin/python book/build.py              # what `make book` runs
     .venv/bin/python book/build.py --jobs 1     # one chapter after the other
 
-Two steps. The chapters whose code changed are executed, in parallel, and kept in a cache; a
+Three steps. The chapters whose code changed are executed, in parallel, and kept in a cache; a
 change of the package, of the pins or of Python empties the cache, since any output may depend
-on them. Then Sphinx writes the pages; any warning of it fails the build.
+on them. Then what the chapters claim, and what their execution took, is read off the cache. Last,
+Sphinx writes the pages; any warning of it fails the build.
 """
 
 import argparse
@@ -22,11 +23,14 @@ import nbformat
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 
+from claims import ClaimsError, collect
 from execute import execute_all
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
 CACHE = BUILD / ".jupyter_cache"  # where myst-nb looks for executed notebooks
+CHAPTERS = ROOT / "chapters"
+CLAIMS = BUILD / "claims.json"
 RUN_TIMES = BUILD / "run_times.json"
 
 
@@ -43,39 +47,50 @@ def open_cache():
     stamp = CACHE / "SOURCE_HASH"
     if not stamp.exists() or stamp.read_text() != source_hash():
         shutil.rmtree(CACHE, ignore_errors=True)
-        RUN_TIMES.unlink(missing_ok=True)
         CACHE.mkdir(parents=True)
         stamp.write_text(source_hash())
     return get_cache(str(CACHE))
 
 
-def is_cached(cache, path):
+def cached(cache, path):
+    """The cache's record of a chapter, or None if there is none that says what its execution took."""
     try:
-        cache.match_cache_notebook(nbformat.read(path, as_version=4))
-        return True
+        record = cache.match_cache_notebook(nbformat.read(path, as_version=4))
     except Exception:  # not in the cache, or no notebook at all: its execution tells
-        return False
+        return None
+    return record if "cpu_seconds" in record.data else None
 
 
 def execute_chapters(jobs):
     """Execute what is not cached; return the names of the chapters that failed."""
     cache = open_cache()
-    chapters = sorted((ROOT / "chapters").glob("*.ipynb"))
-    todo = [path for path in chapters if not is_cached(cache, path)]
+    chapters = sorted(CHAPTERS.glob("*.ipynb"))
+    todo = [path for path in chapters if cached(cache, path) is None]
     print(f"{len(chapters)} chapters: {len(chapters) - len(todo)} unchanged, {len(todo)} to execute", flush=True)
 
-    run_times = json.loads(RUN_TIMES.read_text()) if RUN_TIMES.exists() else {}
     failed = []
     for done in execute_all(todo, jobs):
         if done.error:
             failed.append(done.path.stem)
             continue
-        cache.cache_notebook_bundle(
-            CacheBundleIn(done.notebook, str(done.path), data={"execution_seconds": done.seconds}),
-            check_validity=False, overwrite=True)
-        run_times[done.path.stem] = {"seconds": round(done.seconds, 1), "peak_mb": round(done.peak_mb)}
-        RUN_TIMES.write_text(json.dumps(run_times, indent=1, sort_keys=True) + "\n")
+        took = {"execution_seconds": done.seconds, "cpu_seconds": done.cpu_seconds, "peak_mb": done.peak_mb,
+                "jobs": min(jobs, len(todo))}
+        cache.cache_notebook_bundle(CacheBundleIn(done.notebook, str(done.path), data=took),
+                                    check_validity=False, overwrite=True)
     return failed
+
+
+def write_records():
+    """Write what the claims page and the run-time page show, from the cache of executed chapters."""
+    cache, run_times, notebooks = open_cache(), {}, {}
+    for path in sorted(CHAPTERS.glob("*.ipynb")):
+        took = cached(cache, path).data
+        run_times[path.stem] = {"seconds": round(took["execution_seconds"], 1),
+                                "cpu_seconds": round(took["cpu_seconds"], 1), "peak_mb": round(took["peak_mb"]),
+                                "jobs": took["jobs"]}
+        _, notebooks[path.stem] = cache.merge_match_into_notebook(nbformat.read(path, as_version=4))
+    for file, content in ((RUN_TIMES, run_times), (CLAIMS, collect(notebooks))):
+        file.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_pages():
@@ -97,6 +112,10 @@ def main():
     shutil.rmtree(BUILD / "html", ignore_errors=True)  # a failed build must not leave the last one's pages
     if failed := execute_chapters(jobs):
         sys.exit(f"The book was not built: {', '.join(failed)} failed (see above); the others are cached.")
+    try:
+        write_records()
+    except ClaimsError as error:
+        sys.exit(f"The book was not built, because the claims page could not be made:\n{error}")
     if write_pages() != 0:
         sys.exit("The book was built with the warnings above; each of them is an error.")
     print(f"Built in {time.perf_counter() - start:.0f} s. Open {BUILD / 'html' / 'index.html'}")

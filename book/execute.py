@@ -14,7 +14,8 @@ import nbformat
 from nbclient import NotebookClient
 
 CELL_TIMEOUT = 120  # seconds
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREADS = 1  # of the BLAS in each chapter
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 QUIET = ["--IPKernelApp.log_level=40"]  # else every kernel prints a remark about its TCP port
 
 
@@ -23,13 +24,14 @@ class Execution:
     path: Path
     notebook: nbformat.NotebookNode | None
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     error: str  # empty if every cell ran and none wrote to stderr
 
 
 def execute_all(paths, jobs):
     """Execute the notebooks at ``paths``; yield each ``Execution`` as it ends and print its time."""
-    os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(THREADS)))
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(_execute_apart, path) for path in paths]
         for count, future in enumerate(as_completed(futures), 1):
@@ -48,7 +50,7 @@ def _execute_apart(path):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
             return process.submit(_execute, path).result()
     except Exception as error:  # a killed process, a file that is no notebook: the others go on
-        return Execution(path, None, time.perf_counter() - start, 0.0, f"{type(error).__name__}: {error}")
+        return Execution(path, None, time.perf_counter() - start, 0.0, 0.0, f"{type(error).__name__}: {error}")
 
 
 def _execute(path):
@@ -62,8 +64,9 @@ def _execute(path):
     except Exception as stopped:  # a raising cell, a cell out of time, a dead kernel
         error = re.sub(r"\x1b\[[0-9;]*m", "", f"{type(stopped).__name__}: {stopped}")
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB, but bytes on macOS
-    return Execution(path, notebook, seconds, peak / (2**20 if sys.platform == "darwin" else 2**10), error)
+    kernel = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak_mb = kernel.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)  # from bytes, elsewhere from kB
+    return Execution(path, notebook, seconds, kernel.ru_utime + kernel.ru_stime, peak_mb, error)
 
 
 def _stderr(notebook):
