@@ -84,7 +84,10 @@ def write_records():
     """Write what the claims page and the run-time page show, from the cache of executed chapters."""
     cache, run_times, notebooks = open_cache(), {}, {}
     for path in sorted(CHAPTERS.glob("*.ipynb")):
-        took = cached(cache, path).data
+        record = cached(cache, path)
+        if record is None:
+            sys.exit(f"{path.name} was changed while the book was being built: build it once more.")
+        took = record.data
         run_times[path.stem] = {"seconds": round(took["execution_seconds"], 1),
                                 "cpu_seconds": round(took["cpu_seconds"], 1), "peak_mb": round(took["peak_mb"]),
                                 "jobs": took["jobs"]}

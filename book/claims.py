@@ -27,10 +27,11 @@ import re
 
 from environment import environment
 
+NUMBER = r"-?(?:[\d.]+(?:e[+-]\d+)?|inf|nan)"
 LINE = re.compile(
-    r"(?P<verdict>holds|fails)  (?P<claim>\S+/\S+) +measured (?P<measured>\S+) +predicted (?P<predicted>\S+) +"
-    r"error (?P<error>\S+) +(?P<relation><=|>) (?P<tolerance>\S+)"
-    r"(?: \[(?P<entries>\d+)\])?(?: \(fit \+- (?P<uncertainty>\S+)\))?")
+    rf"(?P<verdict>holds|fails)  (?P<claim>\S+/\S+) +measured (?P<measured>{NUMBER}) +"
+    rf"predicted (?P<predicted>{NUMBER}) +error (?P<error>{NUMBER}) +(?P<relation><=|>) (?P<tolerance>{NUMBER})"
+    rf"(?: \[(?P<entries>\d+)\])?(?: \(fit \+- (?P<uncertainty>{NUMBER})\))?")
 BROKEN = "       control: "
 KINDS = {"check": "value", "check_below": "bound", "check_slope": "exponent"}
 
@@ -131,10 +132,15 @@ def _link(chapter, target):
 def _kind(source, claim):
     """The kind of the check that prints this claim, from the call in its cell; None without one."""
     calls = [call for call in ast.walk(ast.parse(source))
-             if isinstance(call, ast.Call) and getattr(call.func, "attr", "") in KINDS and call.args]
-    fitting = [(_pattern(call.args[0]), KINDS[call.func.attr]) for call in calls]
+             if isinstance(call, ast.Call) and _called(call) in KINDS and call.args]
+    fitting = [(_pattern(call.args[0]), KINDS[_called(call)]) for call in calls]
     fitting = [(len(pattern), kind) for pattern, kind in fitting if fnmatch.fnmatchcase(claim, pattern)]
     return max(fitting)[1] if fitting else None  # the longest pattern says most
+
+
+def _called(call):
+    """The name of the function, with or without its module."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def _pattern(argument):

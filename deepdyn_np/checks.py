@@ -177,6 +177,11 @@ def control(claim, measured, predicted, *, rtol=None, atol=None, below=False, br
     CheckFailed
         If the check holds in spite of the broken assumption, fails by less than ``at_least``,
         measures nan, or misses ``instead``.
+
+    Notes
+    -----
+    A check of an array holds if every entry does, so one entry that misses makes it fail: a control
+    of an array asks no more than that. ``instead`` is asked of every entry.
     """
     expect((instead is None) == (within is None), "within", "instead and within together",
            f"instead={instead}, within={within}")

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from docutils import nodes
-from elements import html, link
+from elements import html, link, table
 from sphinx.util.docutils import SphinxDirective
 
 PAGE = "book/claims"
@@ -34,22 +34,19 @@ class Claims(SphinxDirective):
 def _totals(totals):
     shown = ((totals["checks"], "claims, each with a check"), (totals["controls"], "controls"),
              (totals["without_control"], "claims without a control"), (totals["chapters"], "chapters"))
-    return html("dl", *(html("div", html("dt", label), html("dd", f"{number}")) for number, label in shown),
-                classes=["claims-totals"])
+    return html("dl", *(html("div", html("dt", label), html("dd", str(number), classes=["claims-total"]))
+                        for number, label in shown), classes=["claims-totals"])
 
 
 def _summary(chapters):
-    head = html("tr", *(html("th", name, scope="col") for name in ("Chapter", "Claims", "Controls", "Without control")))
-    rows = [html("tr", html("th", link(f"#{_section(chapter['chapter'])}", _name(chapter)), scope="row"),
-                 *(html("td", f"{chapter[count]}", classes=["number"])
-                   for count in ("checks", "controls", "without_control"))) for chapter in chapters]
-    return html("div", html("table", html("caption", "Claims and controls of each chapter"),
-                            html("thead", head), html("tbody", *rows), classes=["records"]), classes=["records-box"])
+    rows = [(link(f"#{_section(chapter['chapter'])}", chapter_name(chapter)), chapter["checks"], chapter["controls"],
+             chapter["without_control"]) for chapter in chapters]
+    return table("Claims and controls of each chapter", ("Chapter", "Claims", "Controls", "Without control"), rows)
 
 
 def _toolbar(records):
     """Search and filters; they need JavaScript, which shows them."""
-    options = [html("option", _name(chapter), value=chapter["chapter"]) for chapter in records["chapters"]]
+    options = [html("option", chapter_name(chapter), value=chapter["chapter"]) for chapter in records["chapters"]]
     return html(
         "form",
         html("label", "Search ", html("input", type="search", name="text", placeholder="margin, heavy ball, ...")),
@@ -62,35 +59,36 @@ def _toolbar(records):
 def _chapter(chapter, claims):
     name = chapter["chapter"]
     section = nodes.section(ids=[_section(name)], names=[])
-    section += nodes.title("", _name(chapter))
-    section += nodes.paragraph("", "", nodes.Text(f"{_counted(chapter)}. "),
-                               link(f"../chapters/{name}.html", "Read the chapter."))
+    section += nodes.title("", chapter_name(chapter))
+    section += nodes.paragraph("", f"{_counted(chapter)}. ", link(f"../chapters/{name}.html", "Read the chapter."))
     head = html("tr", *(html("th", column, scope="col", role="columnheader", data_column=column.lower())
                         for column in COLUMNS), role="row")
-    section += html(
-        "table", html("caption", f"Claims of chapter {_name(chapter)}"), html("thead", head, role="rowgroup"),
+    rows = html(
+        "table", html("caption", f"Claims of chapter {chapter_name(chapter)}"), html("thead", head, role="rowgroup"),
         html("tbody", *map(_row, claims), role="rowgroup"),
         role="table", classes=["records", "claims"], data_chapter=name)
+    section += html("div", rows, classes=["full-width"])  # the theme lets it reach into the margin
     return section
 
 
 def _row(claim):
-    share = {"value": "", "bound": "at most ", "exponent": "exponent "}[claim["kind"]]
-    fit = f" (fit ± {claim['uncertainty']:.0e})" if claim["uncertainty"] is not None else ""
-    among = f"worst of {claim['entries']}" if claim["entries"] > 1 else ""
+    asked = {"value": "", "bound": "at most ", "exponent": "exponent "}[claim["kind"]]
+    if claim["uncertainty"] is not None:
+        note = f"fit ± {claim['uncertainty']:.0e}"
+    else:
+        note = f"worst of {claim['entries']}" if claim["entries"] > 1 else ""
     controls = html("ul", *map(_control, claim["controls"])) if claim["controls"] else _mark("no control", "missing")
-    address = claim["link"].partition("#")[2]
     return html(
         "tr",
-        html("th", html("span", *_with_formulas(claim["statement"]), classes=["statement"]), " ",
+        html("th", nodes.inline("", "", *_with_formulas(claim["statement"]), classes=["statement"]), " ",
              link(claim["link"], nodes.literal("", claim["claim"])), scope="row", role="rowheader"),
-        _cell("Measured", _shown(claim["measured"]) + fit, among, value=claim["measured"]),
-        _cell("Predicted", share + _shown(claim["predicted"]), value=claim["predicted"]),
-        _cell("Error", f"{claim['error']:.1e}" if claim["error"] else "0", value=claim["error"]),
+        _cell("Measured", _shown(claim["measured"]), note, value=claim["measured"]),
+        _cell("Predicted", asked + _shown(claim["predicted"]), value=claim["predicted"]),
+        _cell("Error", _shown(claim["error"], ".1e"), value=claim["error"]),
         _cell("Tolerance", _shown(claim["tolerance"]), value=claim["tolerance"]),
         html("td", _mark(claim["verdict"], "holds"), role="cell", data_label="Verdict", data_value=claim["verdict"]),
         html("td", controls, role="cell", data_label="Controls", data_value=len(claim["controls"])),
-        ids=[address], role="row", data_claim=claim["claim"], data_chapter=claim["chapter"],
+        ids=[_id(claim)], role="row", data_claim=claim["claim"], data_chapter=claim["chapter"],
         data_controls=len(claim["controls"]))
 
 
@@ -100,15 +98,16 @@ def _cell(label, text, note="", *, value):
 
 
 def _control(control):
-    found = f": measured {_shown(control['measured'])}, predicted {_shown(control['predicted'])}, " \
-            f"error {control['error']:.1e}: it "
-    return html("li", link(control["link"], control["breaks"]), found, _mark(control["verdict"], "fails"))
+    numbers = f"measured {_shown(control['measured'])}, predicted {_shown(control['predicted'])}, " \
+              f"error {_shown(control['error'], '.1e')}"
+    return html("li", link(control["link"], control["breaks"]), " ", _mark(control["verdict"], "fails"), " ",
+                html("small", numbers))
 
 
 def _mark(word, kind):
     """A word whose sign repeats it, so that nothing depends on a colour."""
     sign = {"holds": "✓", "fails": "✗", "missing": "○"}[kind]
-    return html("span", html("span", sign, aria_hidden="true"), f" {word}", classes=["mark", kind])
+    return html("span", html("span", sign, aria_hidden="true"), f" {word}", classes=["verdict", kind])
 
 
 def _with_formulas(statement):
@@ -117,8 +116,8 @@ def _with_formulas(statement):
     return [nodes.math(part, part) if index % 2 else nodes.Text(part) for index, part in enumerate(parts) if part]
 
 
-def _shown(number):
-    return number if isinstance(number, str) else f"{number:.5g}"
+def _shown(number, form=".5g"):
+    return number if isinstance(number, str) else f"{number:{form}}"  # a string is not finite
 
 
 def _counted(counts):
@@ -126,7 +125,7 @@ def _counted(counts):
     return f"{counts['checks']} claims checked, {counts['controls']} controls{without}"
 
 
-def _name(chapter):
+def chapter_name(chapter):
     number = re.match(r"\d+", chapter["chapter"])
     return f"{int(number[0])}. {chapter['title']}" if number else chapter["title"]
 
@@ -137,42 +136,44 @@ def _section(chapter):
 
 def link_outputs(app, doctree, docname):
     """Make each printed check of a chapter a target and a link to its row, and end with a summary."""
-    folder, _, chapter = docname.partition("/")
+    folder, _, name = docname.partition("/")
     if folder != "chapters" or PAGE not in app.env.all_docs:
         return
     records, page = load(app, "claims.json"), app.builder.get_relative_uri(docname, PAGE)
-    counts = next(counts for counts in records["chapters"] if counts["chapter"] == chapter)
-    addresses = {claim["claim"]: [record["link"].partition("#")[2] for record in (claim, *claim["controls"])]
-                 for claim in records["claims"] if claim["chapter"] == chapter}
-    printed = {name: iter([own]) for name, (own, *_) in addresses.items()}
-    broken = {name: iter(rest) for name, (_, *rest) in addresses.items()}
+    claims = [claim for claim in records["claims"] if claim["chapter"] == name]
+    # what the lines of each claim are to be called, in the order in which they are printed
+    ids = {(verdict, claim["claim"]): iter([_id(record) for record in printed]) for claim in claims
+           for verdict, printed in (("holds", [claim]), ("fails", claim["controls"]))}
+    rows = {claim["claim"]: f"{page}#{_id(claim)}" for claim in claims}
     for block in list(doctree.findall(nodes.literal_block)):
         if {"output", "stream"} <= set(block["classes"]):
-            _link_lines(block, {"holds": printed, "fails": broken}, page)
-    if counts["checks"]:
-        target = f"{page}#{_section(chapter)}"
+            _link_lines(block, ids, rows)
+    [counts] = [chapter for chapter in records["chapters"] if chapter["chapter"] == name]
+    if claims:
         next(doctree.findall(nodes.section)).append(nodes.paragraph(
-            "", "", nodes.Text(f"{_counted(counts)}: "), link(target, "the claims of this chapter"), nodes.Text("."),
-            classes=["claims-of-chapter"]))
+            "", f"{_counted(counts)}: ", link(f"{page}#{_section(name)}", "the claims of this chapter"),
+            nodes.Text("."), classes=["claims-of-chapter"]))
 
 
-def _link_lines(block, targets, page):
+def _link_lines(block, ids, rows):
     """Write the lines of an output anew, with its checks and controls as targets."""
-    lines, found = [], False
-    for line in block.astext().splitlines(keepends=True):
-        verdict, *rest = line.split(maxsplit=2)[:2] or [""]
-        of_claim = targets.get(verdict, {}).get(rest[0]) if rest else None
-        if of_claim is None or not line.startswith(f"{verdict}  "):
-            lines.append(nodes.Text(line))
-            continue
-        found, claim = True, rest[0]
-        before, after = line.split(claim, 1)
-        anchor = next(of_claim)
-        own = anchor if verdict == "holds" else anchor.replace("control", "claim", 1).rpartition("-")[0]
-        lines.append(html("span", before, link(f"{page}#{own}", claim), after, ids=[anchor], classes=["claim-line"]))
-    if found:
+    lines = [_line(line, ids, rows) for line in block.astext().splitlines(keepends=True)]
+    if not all(isinstance(line, nodes.Text) for line in lines):
         pre = html("pre", *lines)
         block.replace_self(html("div", html("div", pre, classes=["highlight"]), classes=["output", "stream"]))
+
+
+def _line(line, ids, rows):
+    verdict, claim, *_ = [*line.split(maxsplit=2), "", ""]
+    if not line.startswith(f"{verdict}  ") or (verdict, claim) not in ids:
+        return nodes.Text(line)
+    before, after = line.split(claim, 1)
+    return html("span", before, link(rows[claim], claim), after, classes=["claim-line"],
+                ids=[next(ids[verdict, claim])])
+
+
+def _id(record):
+    return record["link"].partition("#")[2]
 
 
 def copy_records(app, exception):

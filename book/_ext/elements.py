@@ -21,12 +21,22 @@ def link(uri, *children):
     return html("a", *children, href=uri, classes=["reference", "internal"])
 
 
+def table(caption, columns, rows):
+    """A small table whose first cells are the heads of the rows; without ``columns`` it has no head."""
+    head = [html("thead", html("tr", *(html("th", name, scope="col") for name in columns)))] if columns else []
+    body = [html("tr", html("th", first, scope="row"), *(html("td", str(cell), classes=["number"]) for cell in rest))
+            for first, *rest in rows]
+    made = html("table", html("caption", caption), *head, html("tbody", *body), classes=["records"])
+    return html("div", made, classes=["pst-scrollable-table-container"])  # of the theme: scrolls inside itself
+
+
 def visit_element(self, node):
     self.body.append(self.starttag(node, node["tag"], "", **node["attributes"]))
 
 
 def depart_element(self, node):
-    self.body.append(f"</{node['tag']}>")
+    if node["tag"] != "input":
+        self.body.append(f"</{node['tag']}>")
 
 
 def setup(app):

@@ -5,9 +5,11 @@ and extensions. Each of its chapters leaves a mark whenever it is executed.
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -26,7 +28,8 @@ class Book:
         self.folder = folder
         for part in ("_ext", "_static", "_templates"):
             shutil.copytree(ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("book/build.py", "book/execute.py", "book/references.bib", "_config.yml", "requirements.txt"):
+        for file in ("book/build.py", "book/execute.py", "book/claims.py", "book/environment.py", "book/claims.md",
+                     "book/run_times.md", "book/references.bib", "_config.yml", "requirements.txt"):
             shutil.copy(ROOT / file, folder / file)
         (folder / "book" / "index.md").write_text("# A small book\n\nOne formula: $x^2$.\n")
         (folder / "deepdyn_np").mkdir()
@@ -35,15 +38,17 @@ class Book:
         self.package.write_text("ANSWER = 1\n")
 
     def write(self, **chapters):
-        """Make ``chapters`` the chapters of the book: name = (prose, code)."""
+        """Make ``chapters`` the chapters of the book: name = (prose, code) or (prose, code, statements)."""
         for path in (self.folder / "chapters").glob("*"):
             path.unlink()
-        for name, (prose, code) in chapters.items():
+        for name, (prose, code, *statements) in chapters.items():
             cells = [new_markdown_cell(f"# Chapter {name}\n\n{prose}"), new_code_cell(MARK.format(name) + code)]
+            cells[1].metadata.update(claims=dict(*statements))
             for index, cell in enumerate(cells):
                 cell.id = f"{name}-{index}"  # a chapter written twice is the same chapter
             nbformat.write(new_notebook(cells=cells, metadata=METADATA), self.folder / "chapters" / f"{name}.ipynb")
-        files = "".join(f"  - file: chapters/{name}\n" for name in chapters)
+        files = [f"chapters/{name}" for name in chapters] + ["book/claims", "book/run_times"]
+        files = "".join(f"  - file: {file}\n" for file in files)
         (self.folder / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: book/index\nchapters:\n{files}")
 
     def build(self):
@@ -56,6 +61,14 @@ class Book:
         names = sorted(runs.read_text().split()) if runs.exists() else []
         runs.unlink(missing_ok=True)
         return names
+
+    def run_times(self):
+        return json.loads((self.folder / "_build" / "run_times.json").read_text())
+
+    def text(self, page):
+        """A built page without its tags."""
+        html = (self.folder / "_build" / "html" / page).read_text()
+        return unescape(re.sub(r"<[^>]+>", "", html))
 
     @property
     def page(self):
@@ -74,12 +87,15 @@ def test_only_what_changed_is_executed(book):
     assert book.executed() == ["a", "b"]
     assert str(book.page) in first.stdout and book.page.exists()
     assert "first" in (book.folder / "_build" / "html" / "chapters" / "a.html").read_text()
-    times = json.loads((book.folder / "_build" / "run_times.json").read_text())
-    assert set(times) == {"a", "b"} and all(t["seconds"] > 0 and t["peak_mb"] > 10 for t in times.values())
+    times = book.run_times()
+    assert set(times) == {"a", "b"}
+    for took in times.values():
+        assert took["seconds"] > 0 and took["cpu_seconds"] > 0 and took["peak_mb"] > 10 and took["jobs"] == 2
 
+    (book.folder / "_build" / "run_times.json").unlink()
     second = book.build()
     assert second.returncode == 0, second.stdout + second.stderr
-    assert book.executed() == []
+    assert book.executed() == [] and book.run_times() == times
 
     book.package.write_text("ANSWER = 2\n")
     third = book.build()
@@ -121,3 +137,33 @@ def test_a_broken_reference_fails_the_build(book):
         result = book.build()
         assert result.returncode != 0
         assert "eq-nowhere" in result.stderr and "lost" in result.stderr
+
+
+TOY = """import os
+import deepdyn_np as dd
+record = dd.check('toy/answer', {answer}, 40, atol=5)
+dd.control('toy/answer', 60, 40, atol=5, breaks='no tea')
+print(os.environ['OMP_NUM_THREADS'], 'thread')
+"""
+
+
+def test_the_claims_page_is_made_of_what_the_chapters_printed(book):
+    for answer in (42, 43):
+        book.write(toy=("Text.", TOY.format(answer=answer), {"toy/answer": "The answer is about $40$."}))
+        result = book.build()
+        assert result.returncode == 0, result.stdout + result.stderr
+        [claim] = json.loads((book.folder / "_build" / "html" / "book" / "claims.json").read_text())["claims"]
+        assert (claim["measured"], claim["controls"][0]["measured"]) == (answer, 60)
+        assert f"The answer is about \\(40\\). toy/answer{answer}40{answer - 40}.0e+00" in book.text("book/claims.html")
+        printed = ("holds  toy/answer                      measured %d       predicted 40       error %d.0e+00 <= 5\n"
+                   "fails  toy/answer                      measured 60       predicted 40       error 2.0e+01  > 5\n"
+                   "       control: no tea\n1 thread\n" % (answer, answer - 40))
+        assert printed in book.text("chapters/toy.html")
+        assert "1 claims checked, 1 controls" in book.text("chapters/toy.html")
+
+
+def test_a_claim_without_a_statement_fails_the_build(book):
+    book.write(toy=("Text.", TOY.format(answer=42)))
+    result = book.build()
+    assert result.returncode != 0 and not book.page.exists()
+    assert "toy: toy/answer has 0 statements in the metadata of its cell" in result.stderr

@@ -18,6 +18,10 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "book"))
+
+from claims import of_chapter  # noqa: E402
+
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 
 MAX_BYTES = 500_000
@@ -32,7 +36,7 @@ def violations(notebook):
     """The rules that a chapter breaks, as sentences; empty if it keeps all."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    found = _of_notebook(notebook, code) + _of_exercises(prose)
+    found = _of_notebook(notebook, code) + _of_exercises(prose) + of_chapter("chapter", notebook)[1]
     for number, cell in enumerate(code, 1):
         found += [f"code cell {number}: {fault}" for fault in _of_code(cell) + _of_outputs(cell)]
     return found
@@ -148,6 +152,8 @@ def test_every_chapter_is_in_the_table_of_contents():
 EXERCISE = ":::{exercise} Norms\n:label: ex-norms\n\nCompute it.\n:::\n"
 SOLUTION = ":::{solution} ex-norms\n:class: dropdown\n\nOne.\n:::\n"
 PNG = "iVBORw0KGgo="
+LINE = "holds  a/b    measured 2.2e-16   predicted 1         error 2.2e-16 <= 1e-12\n"
+CONTROL = "fails  a/b    measured 2         predicted 1         error 1.0e+00  > 1e-12\n       control: the order\n"
 
 
 def lawful():
@@ -161,8 +167,9 @@ def lawful():
                new_code_cell("import numpy as np\nimport matplotlib.pyplot as plt\nfrom deepdyn_np import check, control",
                              execution_count=1),
                plot,
-               new_code_cell("check('a', 1, 1)\ncontrol('a', 2, 1)", execution_count=3,
-                             outputs=[new_output("stream", name="stdout", text="a 1 1 ok\n")]),
+               new_code_cell("check('a/b', 1, 1)\ncontrol('a/b', 2, 1)", execution_count=3,
+                             metadata={"claims": {"a/b": "It is $1$."}},
+                             outputs=[new_output("stream", name="stdout", text=LINE + CONTROL)]),
                new_markdown_cell(EXERCISE + "\n" + SOLUTION)])
 
 
@@ -198,8 +205,15 @@ BROKEN = {
     "a large file": (add_output(new_output("stream", name="stdout", text="x" * MAX_BYTES)), "more than 500000"),
     "a player with all its frames": (add_output(new_output("display_data", {"text/html": "<div class='ddn-player'>"})),
                                      "all frames of a player"),
-    "no check": (set_source("control('a', 2, 1)", 3), "no check"),
-    "no control": (set_source("check('a', 1, 1)", 3), "no control"),
+    "no check": (lambda nb: code(nb, 3).update(source="control('a/b', 2, 1)", outputs=[], metadata={}), "no check"),
+    "no control": (set_source("check('a/b', 1, 1)", 3), "no control"),
+    "a claim without a statement": (lambda nb: code(nb, 3).update(metadata={}), "a/b has 0 statements"),
+    "a claim with two statements": (lambda nb: code(nb, 3).metadata.claims.update({"a/*": "."}), "a/b has 2 statements"),
+    "a statement alone": (lambda nb: code(nb, 3).metadata.claims.update({"a/c": "."}), "a/c belongs to no check"),
+    "a claim checked twice": (add_output(new_output("stream", name="stdout", text=LINE), 3), "a/b is checked twice"),
+    "a control without its check": (
+        add_output(new_output("stream", name="stdout", text=CONTROL.replace("a/b", "a/c")), 3), "a/c belongs to no check"),
+    "a check that cannot be read": (add_output(new_output("stream", name="stdout", text="holds  a/c\n"), 3), "read as one"),
     "an exercise without a solution": (lambda nb: nb.cells[-1].update(source=EXERCISE), "ex-norms has no solution"),
     "a solution that is not closed": (
         lambda nb: nb.cells[-1].update(source=EXERCISE + "\n:::{solution-start} ex-norms\n:::\nIt is 1."), "not closed"),
@@ -220,9 +234,6 @@ def test_a_broken_rule_is_reported(breaks, message):
     breaks(notebook)
     found = violations(notebook)
     assert len(found) == 1 and message in found[0]
-
-
-LINE = "holds  a/b    measured 2.2e-16   predicted 1         error 2.2e-16 <= 1e-12\n"
 
 
 def test_a_stale_output_fails_nbval(tmp_path):
