@@ -19,7 +19,10 @@ from deepdyn_np.errors import expect, numeric_array
 
 
 class CheckFailed(AssertionError):
-    """A check that does not hold, or a control that does. ``record`` has the numbers."""
+    """A check that does not hold, or a control that does. ``record`` has the numbers.
+
+    It would end the build of every chapter.
+    """
 
     def __init__(self, message, record):
         super().__init__(message)
@@ -28,7 +31,10 @@ class CheckFailed(AssertionError):
 
 @dataclass(frozen=True)
 class Record:
-    """The outcome of one check or control; of an array, the entry with the largest error."""
+    """The outcome of one check or control; of an array, the entry with the largest error.
+
+    Used in every chapter.
+    """
 
     kind: str
     claim: str
@@ -112,6 +118,10 @@ def check_below(claim, measured, bound, *, why=""):
     ------
     CheckFailed
         If an entry exceeds its bound, or is nan.
+
+    Notes
+    -----
+    Used in every chapter.
     """
     record = _exceed("check", claim, measured, bound, why)
     return _report(record, record.holds, why)
@@ -138,6 +148,10 @@ def check_slope(claim, x, y, predicted, *, atol, why=""):
     -------
     Record
         ``measured`` is the fitted exponent.
+
+    Notes
+    -----
+    Used from chapter 01_hand_derived_gradients on.
     """
     slope, uncertainty = fit_slope(x, y)
     record = _compare("check", claim, slope, predicted, None, atol, why)
@@ -182,6 +196,8 @@ def control(claim, measured, predicted, *, rtol=None, atol=None, below=False, br
     -----
     A check of an array holds if every entry does, so one entry that misses makes it fail: a control
     of an array asks no more than that. ``instead`` is asked of every entry.
+
+    Used in every chapter.
     """
     expect((instead is None) == (within is None), "within", "instead and within together",
            f"instead={instead}, within={within}")
@@ -210,6 +226,10 @@ def fit_slope(x, y):
     slope : float
     uncertainty : float
         The standard error of the slope.
+
+    Notes
+    -----
+    Used from chapter 01_hand_derived_gradients on.
     """
     x, y = numeric_array("x", x), numeric_array("y", y)
     expect(x.ndim == 1 and x.shape == y.shape and x.size >= 3, "x, y",

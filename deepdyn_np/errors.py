@@ -16,6 +16,10 @@ class NotSeparableError(ValueError):
     certificate : ndarray, shape (n,)
         Gordan's certificate: ``u >= 0``, ``u.sum() == 1``, ``Z.T @ u = 0``. The origin is a
         convex combination of the rows of ``Z``, which no separating ``w`` allows.
+
+    Notes
+    -----
+    Derived in chapter 03_max_margin.
     """
 
     def __init__(self, message, certificate):
@@ -32,11 +36,17 @@ class StoppedEarlyError(RuntimeError):
 
 
 class DivergenceError(StoppedEarlyError):
-    """The parameters left the range of floating-point numbers."""
+    """The parameters left the range of floating-point numbers.
+
+    It can end the runs of every chapter.
+    """
 
 
 class StepLimitError(StoppedEarlyError):
-    """The adaptive integrator used up its steps before it reached the end."""
+    """The adaptive integrator used up its steps before it reached the end.
+
+    It can end the flows used from chapter 02_gradient_flow_and_time on.
+    """
 
 
 def expect(condition, argument, expected, got, mistake=""):

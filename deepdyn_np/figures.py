@@ -49,7 +49,10 @@ STYLE = {
 
 
 def style():
-    """Use the book's style for the figures that follow: called once, at the top of a chapter."""
+    """Use the book's style for the figures that follow: called once, at the top of a chapter.
+
+    Used in every chapter.
+    """
     mpl.rcParams.update(STYLE)
 
 
@@ -68,6 +71,10 @@ def slope_guide(ax, x, slope, through, label=None):
         A point on the line.
     label : str, optional
         Default: the slope itself.
+
+    Notes
+    -----
+    Used from chapter 02_gradient_flow_and_time on.
     """
     for name, pair in (("x", x), ("through", through)):
         expect(np.shape(pair) == (2,), name, "two numbers", f"shape {np.shape(pair)}")
@@ -82,6 +89,8 @@ class Player:
 
     It needs no server and no other file. The arrow keys move the slider; nothing moves by itself.
     Where HTML is not shown, the poster frame is.
+
+    Used from chapter 02_gradient_flow_and_time on.
     """
 
     def __init__(self, frames, labels, alt, poster, milliseconds):
@@ -125,6 +134,10 @@ def player(draw, values, *, alt, label="{}", poster=-1, figsize=None, millisecon
     Returns
     -------
     Player
+
+    Notes
+    -----
+    Used from chapter 02_gradient_flow_and_time on.
     """
     values = list(values)
     expect(1 <= len(values) <= 60, "values", "1 to 60 frames", len(values),

@@ -19,6 +19,10 @@ class Digits:
         Pixels in [0, 1], one image per row.
     y : ndarray, shape (n,)
         The digits 0..9, as integers.
+
+    Notes
+    -----
+    Used from chapter 01_hand_derived_gradients on.
     """
 
     X: np.ndarray
@@ -54,6 +58,10 @@ def mnist5k():
     -------
     Digits
         ``X`` of shape (5000, 784), ``y`` of shape (5000,); the rows in the order of the source.
+
+    Notes
+    -----
+    Used from chapter 03_max_margin on.
     """
     return _load("mnist5k.npz", 255.0)
 
@@ -65,6 +73,10 @@ def digits():
     -------
     Digits
         ``X`` of shape (1797, 64), ``y`` of shape (1797,).
+
+    Notes
+    -----
+    Used from chapter 01_hand_derived_gradients on.
     """
     return _load("digits.npz", 16.0)
 

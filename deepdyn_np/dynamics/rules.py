@@ -35,6 +35,10 @@ class Rule:
         ``step(theta, state, t)`` returns the next ``(theta, state)``.
     start : callable
         ``start(theta)`` returns the state before the first step; ``None`` where there is none.
+
+    Notes
+    -----
+    Used from chapter 10_balance on, for rules of a chapter's own.
     """
 
     step: Callable
@@ -52,7 +56,7 @@ def gd(objective, eta):
 
     Notes
     -----
-    Used from chapter 03_max_margin on.
+    Used from chapter 02_gradient_flow_and_time on.
     """
     eta = _step_size(eta)
 
@@ -84,7 +88,7 @@ def sgd(objective, eta, batch_size, rng, replacement=False, observe=None):
 
     Notes
     -----
-    Used from chapter 07_sgd_fixed_step on.
+    Used from chapter 02_gradient_flow_and_time on.
     """
     eta, n = _step_size(eta), objective.n
     whole_number("batch_size", batch_size, 1, n), generator("rng", rng)
@@ -120,7 +124,7 @@ def heavy_ball(objective, eta, beta):
 
     Notes
     -----
-    Used from chapter 03_max_margin on.
+    Used from chapter 02_gradient_flow_and_time on.
     """
     eta = _step_size(eta)
     expect(np.ndim(beta) == 0 and 0 <= beta < 1, "beta", "a number with 0 <= beta < 1", beta,

@@ -40,7 +40,7 @@ def run(rule, theta0, steps, *, record=None, at=None, progress=False):
 
     Notes
     -----
-    Used from chapter 03_max_margin on.
+    Used from chapter 02_gradient_flow_and_time on.
     """
     expect(isinstance(rule, Rule), "rule", "a step rule such as dd.gd(objective, eta)",
            type(rule).__name__, "dd.gd itself is not a rule: call it with an objective.")
@@ -74,6 +74,9 @@ def run(rule, theta0, steps, *, record=None, at=None, progress=False):
 
 
 def log_spaced(steps, count=200):
-    """Step numbers 0, 1, ..., ``steps``, at most ``count + 1``, even on a logarithmic axis."""
+    """Step numbers 0, 1, ..., ``steps``, at most ``count + 1``, even on a logarithmic axis.
+
+    Used from chapter 02_gradient_flow_and_time on.
+    """
     whole_number("steps", steps, 1), whole_number("count", count, 2)
     return np.unique(np.r_[0, np.geomspace(1, steps, count).round()]).astype(int)

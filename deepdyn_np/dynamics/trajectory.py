@@ -19,6 +19,10 @@ class Trajectory:
         ``trajectory.Lambda``, and each name given to ``record``.
     cost : dict of str to int
         Work done: ``steps`` taken, and for adaptive integrators ``rejected`` ones.
+
+    Notes
+    -----
+    Used from chapter 02_gradient_flow_and_time on.
     """
 
     theta: np.ndarray

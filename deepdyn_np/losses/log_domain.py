@@ -8,6 +8,8 @@ def log_sum_exp(a, axis=-1, keepdims=False):
 
     The largest entry is taken out of the sum, so the result is right at ``a = -1e7`` as at
     ``a = 1e7``. Entries may be ``-inf``; not all of them.
+
+    Derived in chapter 03_max_margin.
     """
     top = np.max(a, axis=axis, keepdims=True)
     total = top + np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True))
@@ -15,7 +17,10 @@ def log_sum_exp(a, axis=-1, keepdims=False):
 
 
 def log_mean_exp(a, axis=-1):
-    """``log(mean(exp(a)))`` along ``axis``, exact in the log domain."""
+    """``log(mean(exp(a)))`` along ``axis``, exact in the log domain.
+
+    Derived in chapter 03_max_margin.
+    """
     return log_sum_exp(a, axis) - np.log(np.shape(a)[axis])
 
 

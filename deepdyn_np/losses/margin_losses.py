@@ -92,7 +92,10 @@ class MarginLoss(ABC):
 
 
 class Exponential(MarginLoss):
-    """``l(m) = exp(-m)``."""
+    """``l(m) = exp(-m)``.
+
+    Derived in chapter 01_hand_derived_gradients.
+    """
 
     def __repr__(self):
         return "losses.exponential"
@@ -106,7 +109,10 @@ class Exponential(MarginLoss):
 
 
 class Logistic(MarginLoss):
-    """``l(m) = log(1 + exp(-m))``."""
+    """``l(m) = log(1 + exp(-m))``.
+
+    Derived in chapter 01_hand_derived_gradients.
+    """
 
     def __repr__(self):
         return "losses.logistic"

@@ -12,7 +12,10 @@ from deepdyn_np.losses.margin_losses import MarginLoss
 
 
 class PolyExponential(MarginLoss):
-    """``-l'(m) = exp(-m^nu)`` for ``m > 0``; made by `poly_exponential`."""
+    """``-l'(m) = exp(-m^nu)`` for ``m > 0``; made by `poly_exponential`.
+
+    Derived in chapter 05_loss_tails.
+    """
 
     def __init__(self, nu):
         self.nu = float(positive_number("nu", nu))
@@ -35,7 +38,10 @@ class PolyExponential(MarginLoss):
 
 
 class Polynomial(MarginLoss):
-    """``l(m) = m^-p / p`` for ``m > 0``; made by `polynomial`."""
+    """``l(m) = m^-p / p`` for ``m > 0``; made by `polynomial`.
+
+    Derived in chapter 05_loss_tails.
+    """
 
     def __init__(self, p):
         self.p = float(positive_number("p", p))

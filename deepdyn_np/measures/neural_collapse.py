@@ -27,6 +27,10 @@ class NeuralCollapse:
         Distance of the last layer from the class means, `self_duality`.
     nc4 : ndarray
         Fraction of samples that the network puts into another class than the nearest class mean.
+
+    Notes
+    -----
+    Derived in chapter 19_neural_collapse.
     """
 
     nc1: np.ndarray

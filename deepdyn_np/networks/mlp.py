@@ -22,6 +22,8 @@ class Features:
 
     ``Z[k-1]`` is the pre-activation of layer k and ``H[k]`` its activation, each of shape
     (..., n, d_k). ``H[0]`` is the input, ``F`` the output.
+
+    Derived in chapter 01_hand_derived_gradients.
     """
 
     Z: tuple

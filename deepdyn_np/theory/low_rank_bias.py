@@ -276,6 +276,10 @@ class Thresholds:
         The smallest s at which that minimum is the global one.
     height : ndarray
         The singular value at the jump.
+
+    Notes
+    -----
+    Derived in chapter 17_low_rank_bias.
     """
 
     saddle_node: np.ndarray

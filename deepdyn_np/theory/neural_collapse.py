@@ -31,6 +31,10 @@ class Minimizer:
         The objective.
     dead : bool
         Whether the decay is so large that ``W = 0`` and ``H = 0``.
+
+    Notes
+    -----
+    Derived in chapter 19_neural_collapse.
     """
 
     outputs: np.ndarray
@@ -61,6 +65,10 @@ class DeepMinimizer:
         The objective at ``sigma``.
     dead : bool
         Whether ``sigma`` is 0 for every class.
+
+    Notes
+    -----
+    Derived in chapter 19_neural_collapse.
     """
 
     root: np.ndarray

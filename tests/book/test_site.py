@@ -6,9 +6,6 @@ import pkgutil
 import re
 import shutil
 import subprocess
-import sys
-from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -16,43 +13,10 @@ from sphinx.util.inventory import InventoryFile
 
 import deepdyn_np
 
-ROOT = Path(__file__).resolve().parents[2]
-HTML = ROOT / "_build" / "html"
 # What a browser loads by itself when it opens a page; an <a href> waits for a click.
 LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "video": "src",
          "audio": "src", "embed": "src", "object": "data"}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-class Page(HTMLParser):
-    """The tags of a page with their attributes."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.path = path
-        self.tags = []
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, {name: value or "" for name, value in attributes}))
-
-    def of(self, *names):
-        return [(tag, attributes) for tag, attributes in self.tags if tag in names]
-
-
-@pytest.fixture(scope="session")
-def site():
-    """The pages of the current sources: `book/build.py` executes only what is not cached."""
-    result = subprocess.run([sys.executable, ROOT / "book" / "build.py"], capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return HTML
-
-
-@pytest.fixture(scope="session")
-def pages(site):
-    pages = [Page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
-    assert len(pages) > 5
-    return pages
 
 
 def test_pages_load_nothing_from_elsewhere(pages):
@@ -96,6 +60,21 @@ def test_no_link_is_dead(pages):
             if not (page.path.parent / unquote(target.path)).exists():
                 dead.append((page.path.name, tag, target.path))
     assert dead == []
+
+
+def test_every_link_into_a_page_finds_its_place(pages):
+    places = {page.path.resolve(): {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+              for page in pages}
+    lost = []
+    for page in pages:
+        for _, attributes in page.of("a"):
+            target = urlsplit(attributes.get("href", ""))
+            if target.scheme or target.netloc or not target.fragment:
+                continue
+            path = (page.path.parent / unquote(target.path)).resolve() if target.path else page.path.resolve()
+            if path in places and unquote(target.fragment) not in places[path]:
+                lost.append((page.path.name, attributes["href"]))
+    assert lost == []
 
 
 def test_every_picture_says_what_is_seen(pages):
