@@ -87,14 +87,14 @@ class Press:
         self._print([article], _title(article), target)
 
     def print_parts(self, parts, target):
-        """Print all pages, behind a title page and a contents with page numbers, which takes two runs."""
+        """Print all pages behind a contents, whose page numbers a first, rough print has told."""
         articles = []
         for part in parts:
             first = len(articles)
             articles += [self._article(page, level=2 if part.caption else 1) for page in part.pages]
             if part.caption:
                 articles[first].insert(0, _element(f'<h1 class="part">{escape(part.caption)}</h1>'))
-        self._print([self._front(articles, {}), *articles], self.book.title, target)
+        self._print([self._front(articles, {}), *articles], self.book.title, target, rough=True)
         numbers = {name: number + 1 for name, number in _destinations(target).items()}
         self._print([self._front(articles, numbers), *articles], self.book.title, target)
 
@@ -147,12 +147,12 @@ class Press:
             rows.append(f'<li><a href="#{article["id"]}">{escape(_title(article))}</a>'
                         f'<span>{numbers.get(article["id"], "")}</span></li>')
         return _element(
-            f'<article id="front"><p class="book-title">{escape(self.book.title)}</p>'
+            f'<article id="front"><h1 class="level-1">{escape(self.book.title)}</h1>'
             f'<p>{escape(", ".join(self.book.authors))}<br>Version {self.book.version}, {self.book.year}</p>'
             f'<p>{escape(self.book.site or self.book.repository)}</p>'
             f'<ol class="contents">{"".join(rows)}</ol></article>')
 
-    def _print(self, articles, title, target):
+    def _print(self, articles, title, target, rough=False):
         known = {element["id"] for article in articles for element in [article, *article.select("[id]")]}
         for link in (link for article in articles for link in article.select("a[data-page]")):
             if link["href"][1:] not in known:
@@ -163,10 +163,10 @@ class Press:
             heads.append(f"@page article-{number} {{ @top-left {{ content: {_css_string(_title(article))} }} }}")
         document = DOCUMENT.format(title=title, head=self.head, running_heads="\n".join(heads),
                                    body="\n".join(map(str, articles)))
-        self._browse(document, target)
+        self._browse(document, target, ["--disable-pdf-tagging"] if rough else [])
         _inspect(target, title)
 
-    def _browse(self, document, target):
+    def _browse(self, document, target, options):
         target.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             page = Path(folder) / "print.html"
@@ -175,8 +175,8 @@ class Press:
                 [self.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                  "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder}/profile",
                  "--allow-file-access-from-files", f"--virtual-time-budget={1000 * BROWSER_SECONDS}",
-                 "--no-pdf-header-footer", "--generate-pdf-document-outline", f"--print-to-pdf={target}",
-                 page.as_uri()], capture_output=True, text=True)
+                 "--no-pdf-header-footer", "--generate-pdf-document-outline", *options,
+                 f"--print-to-pdf={target}", page.as_uri()], capture_output=True, text=True)
         if result.returncode != 0 or not target.exists():
             raise PrintFailed(f"Chromium did not print {target.name}:\n{result.stderr}")
 

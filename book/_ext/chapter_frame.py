@@ -2,7 +2,8 @@
 
 In the notebook a chapter opens with what the reader needs and will be able to do. On its page one
 line follows: the run time of the last execution, the notebook and, where `make pdf` prints it, the
-PDF. The page ends with the citation. The theme's download menu is labelled to match.
+PDF. The page ends with the citation. The theme's download menu and its links to the next page are
+labelled to match.
 """
 
 import json
@@ -82,6 +83,15 @@ def _citation(app, docname, heading):
             f'<div class="highlight"><pre>{escape(bibtex)}</pre></div></details></div>\n')
 
 
+def name_parts(app, pagename, templatename, context, doctree):
+    """Tell the links to the pages before and after into which other part of the book they lead."""
+    parts = {page: part.caption for part in app.env.external_site_map.root.subtrees for page in part.items}
+    _, before, after = app.builder.relations.get(pagename) or (None, None, None)
+    for link, page in (("prev", before), ("next", after)):
+        if context.get(link) and parts.get(page) != parts.get(pagename):
+            context[link]["part"] = parts.get(page)
+
+
 def label_downloads(app, pagename, templatename, context, doctree):
     """Name what the theme's download menu offers, and offer the printed PDFs instead of printing."""
     for group in context.get("header_buttons", []):
@@ -107,5 +117,6 @@ def _pdf_button(context, name, text):
 def setup(app):
     app.add_node(html_only, html=(lambda writer, node: writer.body.append(node["html"]), lambda writer, node: None))
     app.connect("doctree-resolved", add_frame)
+    app.connect("html-page-context", name_parts)
     app.connect("html-page-context", label_downloads, priority=900)  # after the theme has made its menu
     return {"parallel_read_safe": True, "parallel_write_safe": True}
