@@ -50,7 +50,7 @@ def read_publication(root):
 def configure(app, config):
     book = read_publication(app.srcdir)
     config.html_baseurl = book.site
-    config.myst_substitutions = {**config.myst_substitutions, "repository": book.repository}
+    config.myst_substitutions = {**config.myst_substitutions, "install": f"`%pip install git+{book.repository}`"}
     if book.repository:
         app.tags.add("published")
         config.html_theme_options = {

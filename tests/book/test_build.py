@@ -1,65 +1,9 @@
-"""The build refuses what is broken, and executes only what changed.
-
-A small book of its own, in a temporary folder, goes through the real `book/build.py`, `_config.yml`
-and extensions. Each of its chapters leaves a mark whenever it is executed.
-"""
+"""The build refuses what is broken, and executes only what changed, tried on a small book."""
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-ROOT = Path(__file__).resolve().parents[2]
-METADATA = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-MARK = "with open('runs.txt', 'a') as runs:\n    runs.write('{} ')\n"
-
-
-class Book:
-    """A book of a few chapters in ``folder``, built by the project's own tools."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        for part in ("_ext", "_static", "_templates"):
-            shutil.copytree(ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("book/build.py", "book/execute.py", "book/references.bib", "_config.yml", "requirements.txt"):
-            shutil.copy(ROOT / file, folder / file)
-        (folder / "book" / "index.md").write_text("# A small book\n\nOne formula: $x^2$.\n")
-        (folder / "deepdyn_np").mkdir()
-        (folder / "chapters").mkdir()
-        self.package = folder / "deepdyn_np" / "__init__.py"
-        self.package.write_text("ANSWER = 1\n")
-
-    def write(self, **chapters):
-        """Make ``chapters`` the chapters of the book: name = (prose, code)."""
-        for path in (self.folder / "chapters").glob("*"):
-            path.unlink()
-        for name, (prose, code) in chapters.items():
-            cells = [new_markdown_cell(f"# Chapter {name}\n\n{prose}"), new_code_cell(MARK.format(name) + code)]
-            for index, cell in enumerate(cells):
-                cell.id = f"{name}-{index}"  # a chapter written twice is the same chapter
-            nbformat.write(new_notebook(cells=cells, metadata=METADATA), self.folder / "chapters" / f"{name}.ipynb")
-        files = "".join(f"  - file: chapters/{name}\n" for name in chapters)
-        (self.folder / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: book/index\nchapters:\n{files}")
-
-    def build(self):
-        return subprocess.run([sys.executable, self.folder / "book" / "build.py", "--jobs", "2"], cwd=self.folder,
-                              capture_output=True, text=True, timeout=240)
-
-    def executed(self):
-        """Names of the chapters executed since the last call."""
-        runs = self.folder / "chapters" / "runs.txt"
-        names = sorted(runs.read_text().split()) if runs.exists() else []
-        runs.unlink(missing_ok=True)
-        return names
-
-    @property
-    def page(self):
-        return self.folder / "_build" / "html" / "index.html"
+from small_book import Book
 
 
 @pytest.fixture
