@@ -5,6 +5,8 @@ are taken out of their pages first, so that a link leads to a place in the PDF, 
 site, or nowhere: never to a file of this computer.
 """
 
+import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +19,8 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 from bs4 import BeautifulSoup
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import NameObject, TextStringObject
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -27,7 +30,10 @@ from publication import read_publication  # noqa: E402
 
 BIBLIOGRAPHY = "book/bibliography"
 ONLY_ON_SCREEN = "a.headerlink, button, script, summary, .only-on-screen, .ddn-player > div"
+HEADINGS = "h1, h2, h3, h4, h5, h6"
 BROWSER_SECONDS = 300  # by the page's own clock, which stands still while the browser computes
+
+logging.getLogger("pypdf").setLevel(logging.ERROR)  # it remarks that Chromium miscounts its objects
 
 Part = namedtuple("Part", "caption pages")
 
@@ -50,6 +56,11 @@ class PrintFailed(Exception):
     """A PDF that could not be made, or came out wrong."""
 
 
+def find_chromium():
+    """Path of a Chromium, or None."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def print_book(html):
     """Print every chapter of the table of contents, then the whole book, into ``html``/pdf."""
     press, parts = Press(html), read_parts()
@@ -70,7 +81,7 @@ class Press:
     """Prints pages of the built book in the folder ``html``."""
 
     def __init__(self, html):
-        self.chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        self.chromium = find_chromium()
         if self.chromium is None:
             raise PrintFailed("Chromium prints the PDFs, and none was found.")
         self.html = html
@@ -163,8 +174,10 @@ class Press:
             heads.append(f"@page article-{number} {{ @top-left {{ content: {_css_string(_title(article))} }} }}")
         document = DOCUMENT.format(title=title, head=self.head, running_heads="\n".join(heads),
                                    body="\n".join(map(str, articles)))
-        self._browse(document, target, ["--disable-pdf-tagging"] if rough else [])
+        self._browse(document, target, ["--disable-pdf-tagging"] if rough else ["--generate-pdf-document-outline"])
         _inspect(target, title)
+        if not rough:
+            _name_bookmarks(target, [_bookmark(h) for article in articles for h in article.select(HEADINGS)])
 
     def _browse(self, document, target, options):
         target.parent.mkdir(exist_ok=True)
@@ -175,8 +188,7 @@ class Press:
                 [self.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                  "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder}/profile",
                  "--allow-file-access-from-files", f"--virtual-time-budget={1000 * BROWSER_SECONDS}",
-                 "--no-pdf-header-footer", "--generate-pdf-document-outline", *options,
-                 f"--print-to-pdf={target}", page.as_uri()], capture_output=True, text=True)
+                 "--no-pdf-header-footer", *options, f"--print-to-pdf={target}", page.as_uri()], capture_output=True, text=True)
         if result.returncode != 0 or not target.exists():
             raise PrintFailed(f"Chromium did not print {target.name}:\n{result.stderr}")
 
@@ -212,6 +224,34 @@ def _inspect(pdf, title):
     found = PdfReader(pdf).metadata.title
     if found != title:
         raise PrintFailed(f"{pdf.name}: {found}")
+
+
+def _name_bookmarks(pdf, titles):
+    """Give the bookmarks the words of their headings.
+
+    Chromium leaves out formulas, and repeats words of a heading that moves to the next page.
+    """
+    writer = PdfWriter(clone_from=pdf)
+    bookmarks = list(_below(writer.get_outline_root()))
+    if len(bookmarks) != len(titles):
+        raise PrintFailed(f"{pdf.name}: {len(bookmarks)} bookmarks for {len(titles)} headings")
+    for bookmark, title in zip(bookmarks, titles):
+        bookmark[NameObject("/Title")] = TextStringObject(title)
+    writer.write(pdf)
+
+
+def _below(bookmark):
+    """All bookmarks under one, in the order of the pages."""
+    child = bookmark.get("/First")
+    while child is not None:
+        child = child.get_object()
+        yield child
+        yield from _below(child)
+        child = child.get("/Next")
+
+
+def _bookmark(heading):
+    return re.sub(r"\\[(),]", "", heading.get_text())
 
 
 def _destinations(pdf):

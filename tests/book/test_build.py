@@ -1,9 +1,10 @@
 """The build refuses what is broken, and executes only what changed, tried on a small book."""
 
 import json
+import shutil
 
 import pytest
-from small_book import Book
+from small_book import ROOT, Book
 
 
 @pytest.fixture
@@ -65,3 +66,14 @@ def test_a_broken_reference_fails_the_build(book):
         result = book.build()
         assert result.returncode != 0
         assert "eq-nowhere" in result.stderr and "lost" in result.stderr
+
+
+def test_a_chapter_made_from_the_template_builds(book):
+    shutil.copy(ROOT / "book" / "template" / "NN_slug.ipynb", book.folder / "chapters" / "98_slug.ipynb")
+    shutil.copy(ROOT / "book" / "bibliography.md", book.folder / "book" / "bibliography.md")
+    book.list("chapters/98_slug", "book/bibliography")
+    result = book.build()
+    assert result.returncode == 0, result.stdout + result.stderr
+    page = (book.html / "chapters" / "98_slug.html").read_text(encoding="utf-8")
+    assert "98_slug" in result.stdout and "error of gradient descent" in page and "Chapter 98 of" in page
+    assert "Runs in" in page
