@@ -11,6 +11,7 @@ export OPENBLAS_NUM_THREADS := 1
 help:
 	@echo "make book       build the book into _build/html (executes what changed)"
 	@echo "make test       run every test, the notebooks included"
+	@echo "make pdf        build it with a PDF of each chapter and of the whole book (needs Chromium)"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make serve      show the built book at http://localhost:$(PORT)/"
 	@echo "make notebooks  execute the chapters and store their outputs in place"
@@ -19,6 +20,9 @@ help:
 
 book: .venv/installed
 	@$(BIN)/python book/build.py --jobs $(JOBS)
+
+pdf: .venv/installed
+	@$(BIN)/python book/build.py --jobs $(JOBS) --pdf
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n $(JOBS)
@@ -52,4 +56,4 @@ clean:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-.PHONY: help book test lab serve notebooks picture clean
+.PHONY: help book pdf test lab serve notebooks picture clean

@@ -2,11 +2,13 @@
 
     .venv/bin/python book/build.py              # what `make book` runs
     .venv/bin/python book/build.py --jobs 1     # one chapter after the other
+    .venv/bin/python book/build.py --pdf        # what `make pdf` runs: prints the pages, too
 
 Three steps. The chapters whose code changed are executed, in parallel, and kept in a cache; a
 change of the package, of the pins or of Python empties the cache, since any output may depend
 on them. Then what the chapters claim, and what their execution took, is read off the cache. Last,
-Sphinx writes the pages; any warning of it fails the build.
+Sphinx writes the pages; any warning of it fails the build. With --pdf the pages link to PDFs, which
+headless Chromium prints from them.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from jupyter_cache.base import CacheBundleIn
 
 from claims import ClaimsError, collect
 from execute import execute_all
+from pdf import PrintFailed, print_book
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "_build"
@@ -96,31 +99,43 @@ def write_records():
         file.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def write_pages():
+def write_pages(with_pdf):
     """Run Sphinx, strictly and from scratch: it repeats no warning of a page it does not read again."""
     shutil.rmtree(BUILD / ".doctrees", ignore_errors=True)
     print("Writing the pages", flush=True)
     return subprocess.run(
         [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT),
          "--toc", str(ROOT / "book" / "_toc.yml"), "-W", "-n", "--keep-going", "-q"],
-        stdout=subprocess.DEVNULL).returncode
+        stdout=subprocess.DEVNULL, env={**os.environ, "BOOK_WITH_PDF": "yes" if with_pdf else ""}).returncode
+
+
+def print_pdfs():
+    print("Printing the PDFs", flush=True)
+    try:
+        print_book(BUILD / "html")
+    except PrintFailed as error:
+        shutil.rmtree(BUILD / "html")  # its pages link to PDFs that are not there
+        sys.exit(f"The PDFs were not printed: {error}")
 
 
 def main():
     parser = argparse.ArgumentParser(description="Build the book into _build/html.")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="chapters executed at a time")
-    jobs = parser.parse_args().jobs
+    parser.add_argument("--pdf", action="store_true", help="print the chapters and the book (needs Chromium)")
+    arguments = parser.parse_args()
 
     start = time.perf_counter()
     shutil.rmtree(BUILD / "html", ignore_errors=True)  # a failed build must not leave the last one's pages
-    if failed := execute_chapters(jobs):
+    if failed := execute_chapters(arguments.jobs):
         sys.exit(f"The book was not built: {', '.join(failed)} failed (see above); the others are cached.")
     try:
         write_records()
     except ClaimsError as error:
         sys.exit(f"The book was not built, because the claims page could not be made:\n{error}")
-    if write_pages() != 0:
+    if write_pages(arguments.pdf) != 0:
         sys.exit("The book was built with the warnings above; each of them is an error.")
+    if arguments.pdf:
+        print_pdfs()
     print(f"Built in {time.perf_counter() - start:.0f} s. Open {BUILD / 'html' / 'index.html'}")
 
 

@@ -1,78 +1,11 @@
-"""The build refuses what is broken, and executes only what changed.
-
-A small book of its own, in a temporary folder, goes through the real `book/build.py`, `_config.yml`
-and extensions. Each of its chapters leaves a mark whenever it is executed.
-"""
+"""The build refuses what is broken, and executes only what changed, tried on a small book."""
 
 import json
 import re
 import shutil
-import subprocess
-import sys
-from html import unescape
-from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-
-ROOT = Path(__file__).resolve().parents[2]
-METADATA = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-MARK = "with open('runs.txt', 'a') as runs:\n    runs.write('{} ')\n"
-
-
-class Book:
-    """A book of a few chapters in ``folder``, built by the project's own tools."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        for part in ("_ext", "_static", "_templates"):
-            shutil.copytree(ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for file in ("book/build.py", "book/execute.py", "book/claims.py", "book/environment.py", "book/claims.md",
-                     "book/run_times.md", "book/references.bib", "_config.yml", "requirements.txt"):
-            shutil.copy(ROOT / file, folder / file)
-        (folder / "book" / "index.md").write_text("# A small book\n\nOne formula: $x^2$.\n")
-        (folder / "deepdyn_np").mkdir()
-        (folder / "chapters").mkdir()
-        self.package = folder / "deepdyn_np" / "__init__.py"
-        self.package.write_text("ANSWER = 1\n")
-
-    def write(self, **chapters):
-        """Make ``chapters`` the chapters of the book: name = (prose, code) or (prose, code, statements)."""
-        for path in (self.folder / "chapters").glob("*"):
-            path.unlink()
-        for name, (prose, code, *statements) in chapters.items():
-            cells = [new_markdown_cell(f"# Chapter {name}\n\n{prose}"), new_code_cell(MARK.format(name) + code)]
-            cells[1].metadata.update(claims=dict(*statements))
-            for index, cell in enumerate(cells):
-                cell.id = f"{name}-{index}"  # a chapter written twice is the same chapter
-            nbformat.write(new_notebook(cells=cells, metadata=METADATA), self.folder / "chapters" / f"{name}.ipynb")
-        files = [f"chapters/{name}" for name in chapters] + ["book/claims", "book/run_times"]
-        files = "".join(f"  - file: {file}\n" for file in files)
-        (self.folder / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: book/index\nchapters:\n{files}")
-
-    def build(self):
-        return subprocess.run([sys.executable, self.folder / "book" / "build.py", "--jobs", "2"], cwd=self.folder,
-                              capture_output=True, text=True, timeout=240)
-
-    def executed(self):
-        """Names of the chapters executed since the last call."""
-        runs = self.folder / "chapters" / "runs.txt"
-        names = sorted(runs.read_text().split()) if runs.exists() else []
-        runs.unlink(missing_ok=True)
-        return names
-
-    def run_times(self):
-        return json.loads((self.folder / "_build" / "run_times.json").read_text())
-
-    def text(self, page):
-        """A built page without its tags."""
-        html = (self.folder / "_build" / "html" / page).read_text()
-        return unescape(re.sub(r"<[^>]+>", "", html))
-
-    @property
-    def page(self):
-        return self.folder / "_build" / "html" / "index.html"
+from small_book import ROOT, Book
 
 
 @pytest.fixture
@@ -167,3 +100,12 @@ def test_a_claim_without_a_statement_fails_the_build(book):
     result = book.build()
     assert result.returncode != 0 and not book.page.exists()
     assert "toy: toy/answer has 0 statements in the metadata of its cell" in result.stderr
+def test_a_chapter_made_from_the_template_builds(book):
+    shutil.copy(ROOT / "book" / "template" / "NN_slug.ipynb", book.folder / "chapters" / "98_slug.ipynb")
+    shutil.copy(ROOT / "book" / "bibliography.md", book.folder / "book" / "bibliography.md")
+    book.list("chapters/98_slug", "book/bibliography")
+    result = book.build()
+    assert result.returncode == 0, result.stdout + result.stderr
+    page = (book.html / "chapters" / "98_slug.html").read_text(encoding="utf-8")
+    assert "98_slug" in result.stdout and "error of gradient descent" in page and "Chapter 98 of" in page
+    assert "Runs in" in page

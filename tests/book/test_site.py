@@ -1,6 +1,7 @@
 """The built book: whole without a network, no dead link, every name of the package documented."""
 
 import importlib
+import json
 import os
 import pkgutil
 import re
@@ -9,9 +10,17 @@ import subprocess
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from bs4 import BeautifulSoup
+from pypdf import PdfReader
 from sphinx.util.inventory import InventoryFile
 
 import deepdyn_np
+
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "book"))
+
+from pdf import Press  # noqa: E402
 
 # What a browser loads by itself when it opens a page; an <a href> waits for a click.
 LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "video": "src",
@@ -75,6 +84,34 @@ def test_every_link_into_a_page_finds_its_place(pages):
             if path in places and unquote(target.fragment) not in places[path]:
                 lost.append((page.path.name, attributes["href"]))
     assert lost == []
+def test_every_chapter_opens_with_its_run_time_and_ends_with_its_citation(site):
+    times = json.loads((ROOT / "_build" / "run_times.json").read_text())
+    for chapter in sorted((site / "chapters").glob("*.html")):
+        page, number = BeautifulSoup(chapter.read_text(encoding="utf-8"), "html.parser"), int(chapter.stem[:2])
+        facts = page.select_one("ul + .chapter-facts")
+        assert f"Runs in {max(1, round(times[chapter.stem]['seconds']))} s on one core." in facts.text
+        assert facts.select_one("a[href='../book/notation.html']")
+        title = page.h1.find(string=True, recursive=False)
+        cite = page.select_one(".how-to-cite")
+        assert f"{title}. Chapter {number} of Deep dynamics" in cite.p.text
+        assert f"{{{{{title}}}}}" in cite.pre.text and f"chapter   = {{{number}}}" in cite.pre.text
+
+
+def test_the_notebook_of_a_chapter_can_be_downloaded_as_stored(site):
+    for chapter in sorted((site / "chapters").glob("*.html")):
+        page = BeautifulSoup(chapter.read_text(encoding="utf-8"), "html.parser")
+        stored = (ROOT / "chapters" / f"{chapter.stem}.ipynb").read_bytes()
+        for link in page.select("a[download], a.btn-download-source-button"):
+            assert (chapter.parent / link["href"]).read_bytes() == stored
+        assert page.select_one("a[download]").text == "notebook"
+        assert page.select_one("a.btn-download-source-button").text.strip() == "Notebook (.ipynb)"
+
+
+def test_links_to_the_next_page_name_the_part(site):
+    page = BeautifulSoup((site / "chapters" / "01_hand_derived_gradients.html").read_text(encoding="utf-8"),
+                         "html.parser")
+    assert page.select_one(".left-prev .prev-next-subtitle").text == "Previous part: Before you start"
+    assert page.select_one(".right-next .prev-next-subtitle").text == "Next"
 
 
 def test_every_picture_says_what_is_seen(pages):
@@ -116,6 +153,31 @@ def test_formulas_are_drawn_in_a_browser_without_network(site, tmp_path):
         assert "<mjx-merror" not in dom and "MathJax failed" not in dom
         # what MathJax has not replaced still shows its TeX delimiters
         assert not re.search(r'<span class="math notranslate nohighlight">\\\(', dom)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed, so no page can be printed")
+def test_a_chapter_is_printed_whole(site, tmp_path):
+    """Title, formulas, solutions and works cited stand in the PDF, and no link leads to this computer."""
+    target = tmp_path / "balance.pdf"
+    Press(site).print_chapter("chapters/10_balance", target)
+    reader = PdfReader(target)
+    text = "\n".join(page.extract_text() for page in reader.pages)
+    assert reader.metadata.title == "10. Balance: what training conserves"
+    assert "Balance: what training conserves" in reader.pages[0].extract_text()
+    assert len(reader.pages) > 10 and all(page.extract_text().rstrip().endswith(str(number))
+                                          for number, page in enumerate(reader.pages, 1))
+    assert "𝜂" in text or "η" in text
+    assert "Typical wrong answer" in text and "How to cite this chapter" in text and "arXiv:1810.02281" in text
+    assert not re.search(r"undefined|Show code|Click to show|\\\(|BibTeX", text)
+    assert {"10.1. Setting and theorem", "10.7. Sources"} <= {entry.title for entry in _flat(reader.outline)}
+    links = [note.get_object()["/A"]["/URI"] for page in reader.pages for note in page.get("/Annots", [])
+             if "/URI" in note.get_object().get("/A", {})]
+    assert links and all(link.startswith("https://") for link in links)
+
+
+def _flat(outline):
+    for entry in outline:
+        yield from _flat(entry) if isinstance(entry, list) else [entry]
 
 
 def _open(page, profile):

@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT / "book"))
 from claims import of_chapter  # noqa: E402
 
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+TEMPLATE = ROOT / "book" / "template" / "NN_slug.ipynb"
 
 MAX_BYTES = 500_000
 MAX_LINES = 25  # of a code cell; aim at 15
@@ -36,7 +37,10 @@ def violations(notebook):
     """The rules that a chapter breaks, as sentences; empty if it keeps all."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    found = _of_notebook(notebook, code) + _of_exercises(prose) + of_chapter("chapter", notebook)[1]
+    found = (_of_notebook(notebook, code) + _of_opening(notebook.cells[0].source) + _of_exercises(prose)
+             + of_chapter("chapter", notebook)[1])
+    if not re.search(r"^:::\{admonition\} Convention\n:class: note$", prose, re.MULTILINE):
+        found.append("no note says which convention holds")
     for number, cell in enumerate(code, 1):
         found += [f"code cell {number}: {fault}" for fault in _of_code(cell) + _of_outputs(cell)]
     return found
@@ -57,6 +61,16 @@ def _of_notebook(notebook, code):
         found.append("no check meets a prediction")
     if "control" not in calls:
         found.append("no control breaks an assumption")
+    return found
+
+
+def _of_opening(opening):
+    """The first cell says what is needed and what will be gained; the page adds the run time."""
+    found = [f"the opening has no **{words}**" for words in ("Question.", "Answer of this chapter.", "You need")
+             if f"**{words}**" not in opening]
+    _, able, list_ = opening.partition("**You will be able to**\n\n")
+    if not able or not 2 <= len(re.findall("^- ", list_, re.MULTILINE)) <= 4 or not list_.startswith("- "):
+        found.append("the opening does not end in two to four things the reader will be able to do")
     return found
 
 
@@ -135,7 +149,7 @@ def _calls(source):
             yield node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*CHAPTERS, TEMPLATE], ids=lambda path: path.stem)
 def test_chapter_keeps_the_rules(path):
     assert violations(nbformat.read(path, as_version=4)) == []
 
@@ -149,6 +163,9 @@ def test_every_chapter_is_in_the_table_of_contents():
 
 # --- the rules on a chapter that breaks one of them --------------------------------------------
 
+OPENING = ("# Title\n\n**Question.** Why?\n\n**Answer of this chapter.** Therefore.\n\n**You need** sums.\n\n"
+           "**You will be able to**\n\n- derive it;\n- break it.")
+CONVENTION = ":::{admonition} Convention\n:class: note\n\nLosses are means.\n:::\n"
 EXERCISE = ":::{exercise} Norms\n:label: ex-norms\n\nCompute it.\n:::\n"
 SOLUTION = ":::{solution} ex-norms\n:class: dropdown\n\nOne.\n:::\n"
 PNG = "iVBORw0KGgo="
@@ -163,7 +180,8 @@ def lawful():
     plot.metadata["mystnb"] = {"figure": {"name": "fig-line", "caption": "A line."}, "image": {"alt": "A line rises."}}
     return new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-        cells=[new_markdown_cell("# Title\n\nA paper is at https://doi.org/10.1000/1."),
+        cells=[new_markdown_cell(OPENING),
+               new_markdown_cell("A paper is at https://doi.org/10.1000/1.\n\n" + CONVENTION),
                new_code_cell("import numpy as np\nimport matplotlib.pyplot as plt\nfrom deepdyn_np import check, control",
                              execution_count=1),
                plot,
@@ -214,6 +232,11 @@ BROKEN = {
     "a control without its check": (
         add_output(new_output("stream", name="stdout", text=CONTROL.replace("a/b", "a/c")), 3), "a/c belongs to no check"),
     "a check that cannot be read": (add_output(new_output("stream", name="stdout", text="holds  a/c\n"), 3), "read as one"),
+    "an opening without needs": (lambda nb: nb.cells[0].update(source=OPENING.replace("You need", "Needed")),
+                                 "no **You need**"),
+    "an opening without gains": (lambda nb: nb.cells[0].update(source=OPENING.replace("- break it.", "")),
+                                 "two to four things"),
+    "no convention": (lambda nb: nb.cells[1].update(source="Losses are means."), "which convention"),
     "an exercise without a solution": (lambda nb: nb.cells[-1].update(source=EXERCISE), "ex-norms has no solution"),
     "a solution that is not closed": (
         lambda nb: nb.cells[-1].update(source=EXERCISE + "\n:::{solution-start} ex-norms\n:::\nIt is 1."), "not closed"),
