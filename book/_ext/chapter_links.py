@@ -32,9 +32,7 @@ class ListOfNames(SphinxPostTransform):
     default_priority = 500
 
     def run(self):
-        names = [name for name in self.env.named_in.get(self.env.docname, ())
-                 if name in self.env.domaindata["py"]["objects"]]
-        if names:
+        if names := self.env.named_in.get(self.env.docname):
             box = nodes.admonition("", nodes.title("", "In the package"), classes=["dropdown", "in-the-package"])
             box += [self._page(*page) for page in groupby(sorted(names, key=self._docname), self._docname)]
             next(self.document.findall(nodes.section)).append(box)
@@ -45,7 +43,7 @@ class ListOfNames(SphinxPostTransform):
     def _page(self, docname, names):
         """One line of the list: the page of the package, and what it has for this chapter."""
         line = nodes.paragraph("", "", nodes.strong("", self.env.titles[docname].astext()), nodes.Text(": "))
-        for name in sorted(names):
+        for name in sorted(names, key=_short):
             line += [self._link(name), nodes.Text(", ")]
         line[-1] = nodes.Text(".")
         return line
@@ -53,8 +51,12 @@ class ListOfNames(SphinxPostTransform):
     def _link(self, name):
         target = self.env.domaindata["py"]["objects"][name]
         uri = self.app.builder.get_relative_uri(self.env.docname, target.docname)
-        code = nodes.literal("", name.removeprefix("deepdyn_np."), classes=["xref", "py"])
+        code = nodes.literal("", _short(name), classes=["xref", "py"])
         return nodes.reference("", "", code, internal=True, refuri=f"{uri}#{target.node_id}")
+
+
+def _short(name):
+    return name.rpartition(".")[2]
 
 
 def start(app):

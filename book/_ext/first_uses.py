@@ -112,15 +112,16 @@ class LinkFirstUses(SphinxPostTransform):
             node.parent.replace(node, [*parts, nodes.Text(node[end:])])
 
     def _link_symbols(self):
-        wanted = {symbol: row.anchor for row in self.env.notation.values() for symbol in row.symbols
+        wanted = {symbol: row for row in self.env.notation.values() for symbol in row.symbols
                   if (symbol, self.env.docname) not in self.env.second_meanings}
         for node in [node for node in prose(self.document) if isinstance(node, nodes.math)]:
-            if anchor := wanted.pop(node.astext(), None):
-                node.replace_self(self._link(notation_links.PAGE, anchor, node.deepcopy()))
+            if row := wanted.pop(node.astext(), None):
+                node.replace_self(self._link(notation_links.PAGE, row.anchor, node.deepcopy(), reftitle=row.title))
 
-    def _link(self, docname, anchor, content):
+    def _link(self, docname, anchor, content, **attributes):
         uri = self.app.builder.get_relative_uri(self.env.docname, docname)
-        return nodes.reference("", "", content, internal=True, refuri=f"{uri}#{anchor}", classes=["first-use"])
+        return nodes.reference("", "", content, internal=True, refuri=f"{uri}#{anchor}", classes=["first-use"],
+                               **attributes)
 
 
 def start(app):

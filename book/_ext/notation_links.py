@@ -6,7 +6,7 @@ an argument called like the row's code, `eta` or `theta`. Single letters are lef
 second rule: `m` may be a margin or a number of steps.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from docutils import nodes
 from sphinx import addnodes
@@ -22,7 +22,17 @@ class Row:
     anchor: str
     label: list
     package: list  # full names, ``deepdyn_np.measures.imbalance``
-    code: list = field(default_factory=list)  # names of arguments, ``eta``
+    code: list  # as in the code, ``eta`` or ``W[k-1]``; empty where the label is words
+
+    @property
+    def arguments(self):
+        """Names of arguments that are this symbol wherever they occur."""
+        return {name for name in self.code if name.isidentifier() and len(name) > 1}
+
+    @property
+    def title(self):
+        """For those who hear a link and cannot see its formula."""
+        return "Notation: " + (", ".join(self.code) or "".join(part.astext() for part in self.label))
 
     @property
     def symbols(self):
@@ -42,7 +52,7 @@ def read_rows(app, doctree):
         anchor = nodes.make_id("notation " + " ".join(code or [first.astext()]))
         row["ids"].append(anchor)
         label = [part.deepcopy() for part in first[0].children]
-        app.env.notation[anchor] = Row(anchor, label, package, [c for c in code if c.isidentifier() and len(c) > 1])
+        app.env.notation[anchor] = Row(anchor, label, package, code)
 
 
 class LinkToNotation(SphinxPostTransform):
@@ -55,7 +65,7 @@ class LinkToNotation(SphinxPostTransform):
             signature, content = entry[0], entry[-1]
             arguments = {name[0].astext() for name in signature.findall(addnodes.desc_parameter)}
             rows = [row for row in self.env.notation.values()
-                    if set(signature["ids"]) & set(row.package) or arguments & set(row.code)]
+                    if set(signature["ids"]) & set(row.package) or arguments & row.arguments]
             if rows:
                 members = next((i for i, child in enumerate(content) if _is_member(child)), len(content))
                 content.insert(members, self._links(rows))
@@ -65,9 +75,9 @@ class LinkToNotation(SphinxPostTransform):
         line = nodes.paragraph("", "", nodes.Text("Notation: "), classes=["notation"])
         for row in rows:
             for part in row.label:
-                linked = part if isinstance(part, nodes.Text) and not part.strip(" ,") else nodes.reference(
-                    "", "", part.deepcopy(), internal=True, refuri=f"{uri}#{row.anchor}")
-                line.append(linked.deepcopy())
+                if part.astext().strip(" ,"):
+                    part = nodes.reference("", "", part, internal=True, refuri=f"{uri}#{row.anchor}", reftitle=row.title)
+                line.append(part.deepcopy())
             line.append(nodes.Text("; "))
         line[-1] = nodes.Text(".")
         return line

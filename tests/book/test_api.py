@@ -3,22 +3,16 @@
 import importlib
 import inspect
 import re
-from functools import cache
 from pathlib import Path
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
+from parsing import parse
 from sphinx.util.inventory import InventoryFile
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = {path.stem: path for path in sorted((ROOT / "chapters").glob("*.ipynb"))}
 SLUG = re.compile(r"\b\d\d_[a-z]+(?:_[a-z]+)*\b")
-
-
-@cache
-def soup(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +25,7 @@ def entries(site):
         for name, (_, _, uri, _) in inventory.get(kind, {}).items():
             page, anchor = uri.split("#")
             if anchor == name:  # else another name of an object that has its entry elsewhere
-                found[name] = find(name), soup(site / page).find(id=name).find_parent("dl")
+                found[name] = find(name), parse(site / page).find(id=name).find_parent("dl")
     assert len(found) > 100
     return found
 
@@ -47,7 +41,7 @@ def text(entry):
 
 def test_the_wings_have_pages_of_their_own(entries, site):
     for name in entries:
-        on_theory_page = soup(site / "book" / "api" / "theory.html").find(id=name) is not None
+        on_theory_page = parse(site / "book" / "api" / "theory.html").find(id=name) is not None
         assert on_theory_page == name.startswith("deepdyn_np.theory."), name
 
 
@@ -70,7 +64,7 @@ def test_the_name_of_a_chapter_is_a_link_as_soon_as_the_chapter_exists(entries):
 
 def test_a_chapter_ends_with_the_entries_that_name_it(entries, site):
     for chapter in CHAPTERS:
-        box = soup(site / "chapters" / f"{chapter}.html").select(".in-the-package")
+        box = parse(site / "chapters" / f"{chapter}.html").select(".in-the-package")
         listed = {link["href"].split("#")[1] for link in box[0].select("a")}
         # methods may name a chapter too; they are no entries of their own here
         expected = {name for name, (item, _) in entries.items() if chapter in inspect.getdoc(item)}
@@ -92,5 +86,5 @@ def test_every_function_shows_its_source(entries, site):
         if inspect.isfunction(item):
             link = entry.select_one("dt a:has(.viewcode-link)")
             page, anchor = link["href"].split("#")
-            shown = soup((site / "book" / "api" / page).resolve()).find(id=anchor)
+            shown = parse((site / "book" / "api" / page).resolve()).find(id=anchor)
             assert f"def {item.__name__}(" in shown.get_text(), name

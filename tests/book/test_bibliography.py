@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
+from parsing import parse
 from pybtex.database import parse_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ def test_a_work_is_cited_or_meant_for_a_chapter_to_come(key):
 
 
 def test_the_page_links_to_the_work_and_back_to_the_chapters(site):
-    page = BeautifulSoup((site / "book" / "bibliography.html").read_text(encoding="utf-8"), "html.parser")
+    page = parse(site / "book" / "bibliography.html")
     entries = {entry["id"]: entry for entry in page.select(".citation")}
     assert len(entries) == len(WORKS)
     by_link = {link["href"]: entry for entry in entries.values() for link in entry.select("a[href]")}

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from bs4 import BeautifulSoup
 from docutils import nodes
 from docutils.core import publish_doctree
+from parsing import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,10 +22,6 @@ def first_uses():
         yield importlib.import_module("first_uses")
     finally:
         sys.path.remove(folder)
-
-
-def parse(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 def chapters(site):

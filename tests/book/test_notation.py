@@ -1,7 +1,7 @@
 """The table of symbols: from the text to the code and back."""
 
 import pytest
-from bs4 import BeautifulSoup
+from parsing import parse
 
 
 @pytest.fixture(scope="module")
@@ -12,10 +12,6 @@ def rows(site):
              for row in page.select("tr[id]")}
     assert len(found) > 20
     return found
-
-
-def parse(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 def back_links(site):

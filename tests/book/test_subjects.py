@@ -3,11 +3,7 @@
 import re
 
 import pytest
-from bs4 import BeautifulSoup
-
-
-def parse(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+from parsing import parse
 
 
 @pytest.fixture(scope="module")
