@@ -11,7 +11,8 @@ def html(tag, *children, **attributes):
     """An element; children are nodes or text, and an underscore in the name of an attribute is a hyphen."""
     ids, classes = attributes.pop("ids", []), attributes.pop("classes", [])
     attributes = {name.strip("_").replace("_", "-"): str(value) for name, value in attributes.items()}
-    made = element(tag=tag, attributes=attributes, ids=ids, classes=classes)
+    # a prime stays a prime: what was printed is no prose
+    made = element(tag=tag, attributes=attributes, ids=ids, classes=classes, support_smartquotes=False)
     made += [nodes.Text(child) if isinstance(child, str) else child for child in children]
     return made
 
