@@ -1,14 +1,9 @@
-"""The built book: whole without a network, no dead link, every name of the package documented."""
+"""The files of the built book: whole without a network, no dead link, every name of the package documented."""
 
 import importlib
-import os
 import pkgutil
 import re
-import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -16,12 +11,9 @@ from sphinx.util.inventory import InventoryFile
 
 import deepdyn_np
 
-ROOT = Path(__file__).resolve().parents[2]
-HTML = ROOT / "_build" / "html"
 # What a browser loads by itself when it opens a page; an <a href> waits for a click.
 LOADS = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src", "video": "src",
          "audio": "src", "embed": "src", "object": "data"}
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Page(HTMLParser):
@@ -38,14 +30,6 @@ class Page(HTMLParser):
 
     def of(self, *names):
         return [(tag, attributes) for tag, attributes in self.tags if tag in names]
-
-
-@pytest.fixture(scope="session")
-def site():
-    """The pages of the current sources: `book/build.py` executes only what is not cached."""
-    result = subprocess.run([sys.executable, ROOT / "book" / "build.py"], capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return HTML
 
 
 @pytest.fixture(scope="session")
@@ -99,8 +83,8 @@ def test_no_link_is_dead(pages):
 
 
 def test_every_picture_says_what_is_seen(pages):
-    silent = [(page.path.name, attributes.get("src", "")[:60]) for page in pages for _, attributes in page.of("img")
-              if not attributes.get("alt", "").strip() or attributes["alt"].endswith((".png", ".svg"))]
+    silent = [(page.path.name, attributes.get("alt")) for page in pages for _, attributes in page.of("img")
+              if len(attributes.get("alt", "")) < 40 or not attributes["alt"].endswith(".")]  # no sentence
     assert silent == []
 
 
@@ -124,27 +108,3 @@ def _resolve(dotted):
     for name in dotted.split(".")[1:]:
         found = getattr(found, name, None)
     return found
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed, so no page can be opened in a browser")
-def test_formulas_are_drawn_in_a_browser_without_network(site, tmp_path):
-    chapters = sorted((site / "chapters").glob("*.html"))
-    assert chapters
-    for chapter in chapters:
-        formulas = len(re.findall(r'class="(?:amsmath )?math notranslate', chapter.read_text(encoding="utf-8")))
-        dom = _open(chapter, tmp_path)
-        assert dom.count("<mjx-container") >= formulas > 0
-        assert "<mjx-merror" not in dom and "MathJax failed" not in dom
-        # what MathJax has not replaced still shows its TeX delimiters
-        assert not re.search(r'<span class="math notranslate nohighlight">\\\(', dom)
-
-
-def _open(page, profile):
-    """The page as headless Chromium sees it when no host name resolves."""
-    result = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-         "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}", "--virtual-time-budget=30000",
-         "--dump-dom", page.as_uri()],
-        capture_output=True, text=True, timeout=180, env={**os.environ, "HOME": str(profile)})
-    assert result.returncode == 0, result.stderr
-    return result.stdout
