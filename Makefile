@@ -15,7 +15,7 @@ help:
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make serve      show the built book at http://localhost:$(PORT)/"
 	@echo "make notebooks  execute the chapters and store their outputs in place"
-	@echo "make picture    take the README's picture of the built book (needs Chromium)"
+	@echo "make picture    take the README's pictures of the built book (needs Chromium)"
 	@echo "make clean      remove everything built (but not .venv)"
 
 book: .venv/installed

@@ -15,14 +15,15 @@ from PIL import Image
 
 from deepdyn_np.errors import expect, positive
 
-#: Okabe and Ito's colours: told apart by readers with any kind of colour vision.
+#: Told apart by readers with any kind of colour vision, and dark enough for a line on white:
+#: Okabe and Ito's colours, with a brown and a navy for their two palest.
 palette = {
     "blue": "#0072B2",
     "orange": "#D55E00",
     "green": "#009E73",
     "purple": "#CC79A7",
-    "sky": "#56B4E9",
-    "amber": "#E69F00",
+    "brown": "#663000",
+    "navy": "#001A8C",
     "black": "#000000",
 }
 
@@ -87,7 +88,8 @@ def slope_guide(ax, x, slope, through, label=None):
 class Player:
     """A sequence of frames with a slider and a play button, in one block of HTML.
 
-    It needs no server and no other file. The arrow keys move the slider; nothing moves by itself.
+    It needs no server and no other file. The arrow keys move the slider; nothing moves by itself,
+    and for a reader who asks the system for less motion the button shows one frame at a press.
     Where HTML is not shown, the poster frame is.
 
     Used from chapter 02_gradient_flow_and_time on.
@@ -108,7 +110,7 @@ class Player:
         return PLAYER_HTML.format(name=name, sources=sources, labels=labels, last=len(self.frames) - 1,
                                   poster=self.poster, alt=escape(self.alt, quote=True),
                                   first=base64.b64encode(self.frames[self.poster]).decode(),
-                                  label=escape(self.labels[self.poster]), wait=self.milliseconds)
+                                  label=escape(self.labels[self.poster], quote=True), wait=self.milliseconds)
 
 
 def player(draw, values, *, alt, label="{}", poster=-1, figsize=None, milliseconds=120):
@@ -172,29 +174,38 @@ def _palette_png(fig):
 
 PLAYER_HTML = """<div class="ddn-player" id="{name}" style="max-width:720px">
 <img src="data:image/png;base64,{first}" alt="{alt}" style="width:100%;background:#fff">
-<div style="display:flex;gap:.6em;align-items:center">
+<div style="display:flex;flex-wrap:wrap;gap:.6em;align-items:center">
 <button type="button" style="min-width:4.5em">Play</button>
-<input type="range" min="0" max="{last}" value="{poster}" aria-label="Frame" style="flex:1;min-width:6em">
-<output style="min-width:9em">{label}</output></div>
+<input type="range" min="0" max="{last}" value="{poster}" aria-label="Frame" aria-valuetext="{label}"
+ style="flex:1;min-width:6em">
+<output aria-live="off" style="min-width:9em">{label}</output></div>
 <script>(function () {{
   const root = document.getElementById("{name}"), image = root.querySelector("img"),
         button = root.querySelector("button"), slider = root.querySelector("input"),
         text = root.querySelector("output"), frames = [{sources}], labels = {labels};
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let timer = null;
-  function show() {{
-    image.src = "data:image/png;base64," + frames[slider.value];
-    text.textContent = labels[slider.value];
-    slider.setAttribute("aria-valuetext", labels[slider.value]);
+  function show(frame) {{
+    slider.value = frame;
+    image.src = "data:image/png;base64," + frames[frame];
+    text.textContent = labels[frame];
+    slider.setAttribute("aria-valuetext", labels[frame]);
   }}
-  function stop() {{ clearInterval(timer); timer = null; button.textContent = "Play"; }}
+  function stop() {{
+    clearInterval(timer); timer = null;
+    button.textContent = calm.matches ? "Next" : "Play";
+  }}
+  function next() {{ show(+slider.value === {last} ? 0 : +slider.value + 1); }}
   function advance() {{
-    if (+slider.value === {last}) {{ stop(); return; }}
-    slider.value = +slider.value + 1; show();
+    next();
+    if (+slider.value === {last}) stop();
   }}
-  slider.addEventListener("input", function () {{ stop(); show(); }});
+  slider.addEventListener("input", function () {{ stop(); show(+slider.value); }});
   button.addEventListener("click", function () {{
     if (timer) {{ stop(); return; }}
-    if (+slider.value === {last}) {{ slider.value = 0; show(); }}
-    button.textContent = "Pause"; timer = setInterval(advance, {wait});
+    if (calm.matches || +slider.value === {last}) next();
+    if (!calm.matches) {{ button.textContent = "Pause"; timer = setInterval(advance, {wait}); }}
   }});
+  calm.addEventListener("change", stop);
+  stop();
 }})();</script></div>"""

@@ -114,6 +114,7 @@ def test_the_keyboard_and_screen_readers_find_everything():
     [slider], [image] = tags.all("input"), tags.all("img")
     assert slider["type"] == "range" and (slider["min"], slider["max"]) == ("0", "2")
     assert slider["aria-label"] and "tabindex" not in slider
+    assert slider["aria-valuetext"] == "3"  # the frame's label, not its number
     assert image["alt"] == 'a "line" < turns' and tags.all("button")[0]["type"] == "button"
     assert slider["value"] == "2"  # the last frame is the poster
 
@@ -169,3 +170,51 @@ def test_figures_are_closed_even_when_drawing_fails():
 def test_too_few_or_too_many_frames(values):
     with pytest.raises(ValueError, match="values: expected 1 to 60 frames, got (0|61)"):
         player(values)
+
+
+# --- the palette -------------------------------------------------------------------------------
+
+# Machado, Oliveira and Fernandes (2009), table 1, severity 1: linear RGB as seen without one kind of cone.
+MISSING_CONE = {
+    "none": np.eye(3),
+    "protanopia": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                            [-0.003882, -0.048116, 1.051998]]),
+    "deuteranopia": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                              [-0.011820, 0.042940, 0.968881]]),
+    "tritanopia": np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                            [0.004733, 0.691367, 0.303900]]),
+}
+TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
+                   [0.0193339, 0.1191920, 0.9503041]])  # of linear sRGB, white point D65
+
+
+def linear(color):
+    rgb = np.array(mpl.colors.to_rgb(color))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def cielab(rgb):
+    xyz = TO_XYZ @ np.clip(rgb, 0, 1) / TO_XYZ.sum(axis=1)
+    x, y, z = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz * (29 / 6) ** 2 / 3 + 4 / 29)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def contrast_to_white(color):
+    """Ratio of luminances as the WCAG define it."""
+    return 1.05 / (TO_XYZ[1] @ linear(color) + 0.05)
+
+
+def least_distance(colors, cone):
+    """Of any two of the colours, as CIELAB distance; 2.3 is just noticeable."""
+    seen = [cielab(MISSING_CONE[cone] @ linear(color)) for color in colors]
+    return min(np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i])
+
+
+@pytest.mark.parametrize("cone", MISSING_CONE)
+def test_the_colours_stay_apart_for_every_kind_of_colour_vision(cone):
+    assert least_distance(figures.palette.values(), cone) > 16  # the least is 17.0, without blue cones
+
+
+@pytest.mark.parametrize("name", figures.palette)
+def test_every_line_stands_out_on_white(name):
+    assert contrast_to_white(figures.palette[name]) >= 3

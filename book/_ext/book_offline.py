@@ -24,6 +24,27 @@ def copy_mathjax(app, exception):
         shutil.copyfile(file, copy)
 
 
+ENTRANCE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={page}">
+<link rel="icon" href="_static/favicon.svg">
+<title>{title}</title>
+</head>
+<body><main><h1>{title}</h1><p><a href="{page}">Open the book</a></p></main></body>
+</html>
+"""
+
+
+def write_entrance(app, exception):
+    """A whole page in place of the bare redirect, for which a browser would ask the server's root for an icon."""
+    if exception is None and app.builder.format == "html":
+        page = ENTRANCE.format(title=app.config.html_title or app.config.project, page=f"{app.config.master_doc}.html")
+        (Path(app.outdir) / "index.html").write_text(page, encoding="utf-8")
+
+
 def clean_page(app, pagename, templatename, context, doctree):
     context["default_mode"] = "auto"  # unset, it makes the theme complain on every page's console
     context["script_files"] = [script for script in context["script_files"] if "thebe" not in _text(script)]
@@ -32,6 +53,9 @@ def clean_page(app, pagename, templatename, context, doctree):
         body = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
         # The entries of the bibliography stand in a list; the role they come with is deprecated.
         body = body.replace('role="doc-biblioentry"', 'role="listitem"')
+        # A browser would begin a line with the full stop that follows a formula, or end one before "(formula".
+        body = re.sub(r'([(\[“‘]*)(<span class="math notranslate nohighlight">[^<]*</span>)([.,;:!?)\]’”–-]*)',
+                      lambda match: f'<span class="kept">{match[0]}</span>' if match[1] or match[3] else match[0], body)
         context["body"] = re.sub(r'<script type="text/x-thebe-config">.*?</script>\s*<script>.*?</script>', "", body,
                                  flags=re.DOTALL)
 
@@ -44,4 +68,5 @@ def _text(script):
 def setup(app):
     app.connect("html-page-context", clean_page, priority=900)  # after the theme has added its own
     app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", write_entrance)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-// Three labels of the theme that a screen reader would read wrongly or not at all.
+// What a screen reader would read wrongly, and what a keyboard would not reach.
 document.addEventListener("DOMContentLoaded", () => {
   // The button shows the word "Search": that is its name; the key hint is not part of it.
   for (const button of document.querySelectorAll(".search-button-field")) {
@@ -12,8 +12,15 @@ document.addEventListener("DOMContentLoaded", () => {
       item.setAttribute("aria-label", "Home");
     }
   }
-  // What scrolls inside itself must be reachable by keyboard.
-  for (const box of document.querySelectorAll("div.math, .pst-scrollable-table-container, div.highlight pre, .output pre")) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-  }
+  // What scrolls inside itself must be reachable by keyboard, and what does not is no stop on the way.
+  // Formulas are drawn, solutions opened and phones turned after this: each changes the article's size.
+  const article = document.querySelector("article.bd-article");
+  const boxes = "mjx-container, .math, table, .pst-scrollable-table-container, pre";
+  if (article) new ResizeObserver(() => {
+    for (const box of article.querySelectorAll(boxes)) {
+      const scrolls = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX === "auto";
+      if (scrolls) box.tabIndex = 0;
+      else if (box.tabIndex === 0) box.removeAttribute("tabindex");
+    }
+  }).observe(article);
 });

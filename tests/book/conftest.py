@@ -1,14 +1,8 @@
-"""The built book and its pages, for every test of this folder."""
+"""The pages of the built book, for every test of this folder."""
 
-import subprocess
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-HTML = ROOT / "_build" / "html"
 
 
 class Page(HTMLParser):
@@ -25,14 +19,6 @@ class Page(HTMLParser):
 
     def of(self, *names):
         return [(tag, attributes) for tag, attributes in self.tags if tag in names]
-
-
-@pytest.fixture(scope="session")
-def site():
-    """The pages of the current sources: `book/build.py` executes only what is not cached."""
-    result = subprocess.run([sys.executable, ROOT / "book" / "build.py"], capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return HTML
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ TEMPLATE = ROOT / "book" / "template" / "NN_slug.ipynb"
 
 MAX_BYTES = 500_000
 MAX_LINES = 25  # of a code cell; aim at 15
+MIN_ALT = 40  # letters
 ALLOWED_IMPORTS = {"numpy", "matplotlib", "deepdyn_np"}
 CHECKS = {"check", "check_below", "check_slope"}
 ABSOLUTE_PATH = re.compile(r"(?<![\w.~:/])/(home|Users|root|tmp|var|usr|opt|mnt|work|private)/|[A-Za-z]:\\\\?Users")
@@ -134,8 +135,16 @@ def _of_outputs(cell):
             figure = cell.metadata.get("mystnb", {}).get("figure", {})
             wanted = {"mystnb.figure.caption": figure.get("caption"), "mystnb.figure.name": figure.get("name"),
                       "mystnb.image.alt": cell.metadata.get("mystnb", {}).get("image", {}).get("alt")}
-            found += [f"a figure without {name}" for name, value in wanted.items() if not (value or "").strip()]
+            missing = [f"a figure without {name}" for name, value in wanted.items() if not (value or "").strip()]
+            found += missing or _of_alt(*list(wanted.values())[::2])
     return found
+
+
+def _of_alt(caption, alt):
+    """A caption says what to look at; the alt text tells a reader who cannot what is there."""
+    if len(alt) < MIN_ALT or not alt.rstrip().endswith("."):
+        return [f"an alt text that is no sentence of {MIN_ALT} letters: {alt}"]
+    return ["an alt text that repeats the caption"] if alt.strip(" .") in caption else []
 
 
 def _calls(source):
@@ -177,7 +186,8 @@ def lawful():
     """A small chapter that keeps every rule."""
     plot = new_code_cell("plt.plot([1, 2])", execution_count=2, outputs=[
         new_output("display_data", {"image/png": PNG, "text/plain": "<Figure>"})])
-    plot.metadata["mystnb"] = {"figure": {"name": "fig-line", "caption": "A line."}, "image": {"alt": "A line rises."}}
+    plot.metadata["mystnb"] = {"figure": {"name": "fig-line", "caption": "A line."},
+                               "image": {"alt": "A straight line rises from 1 on the left to 2 on the right."}}
     return new_notebook(
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         cells=[new_markdown_cell(OPENING),
@@ -213,6 +223,11 @@ BROKEN = {
     "a figure without a caption": (lambda nb: code(nb, 2).metadata.mystnb.figure.update(caption=" "), "figure.caption"),
     "a figure without a name": (lambda nb: code(nb, 2).metadata.mystnb.figure.pop("name"), "figure.name"),
     "a figure without an alt text": (lambda nb: code(nb, 2).metadata.mystnb.pop("image"), "image.alt"),
+    "an alt text that says little": (lambda nb: code(nb, 2).metadata.mystnb.image.update(alt="A line."), "no sentence"),
+    "an alt text without an end": (lambda nb: code(nb, 2).metadata.mystnb.image.update(alt="w, " * 20), "no sentence"),
+    "an alt text that is the caption": (
+        lambda nb: code(nb, 2).metadata.mystnb.figure.update(caption=code(nb, 2).metadata.mystnb.image.alt),
+        "repeats the caption"),
     "a foreign package": (set_source("import scipy.linalg"), "imports scipy.linalg"),
     "a foreign package, from": (set_source("def f():\n    from urllib.request import urlopen"), "imports urllib.request"),
     "a shell command": (set_source("!pip install torch"), "not plain Python"),
