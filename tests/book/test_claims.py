@@ -103,13 +103,13 @@ def test_a_claim_has_its_statement_its_kind_and_its_controls():
         ("for n in (1, 2):\n    dd.check_below(f'a/kkt-{n}', 1, n)\ndd.check('a/kkt', 1, 1, rtol=0.1)",
          line("a/kkt-1") + line("a/kkt-2") + "2 steps\n" + line("a/kkt"),
          {"a/kkt-*": "It is at most $n$.", "a/kkt": "It is 1."}),
-        ("check_slope('a/law', x, y, 1, atol=0.1)\ncontrols()",
-         line("a/law") + line("a/kkt", "fails") + line("a/kkt", "fails").replace("order", "sign"),
-         {"a/law": "It grows."})))
+        ("dd.check_below(f'a/{name}', 1, 2)\ncheck_slope(f'a/law-{name}', x, y, 1, atol=0.1)\ncontrols()",
+         line("a/law-3") + line("a/kkt", "fails") + line("a/kkt", "fails").replace("order", "sign"),
+         {"a/law-?": "It grows."})))
     assert faults == []
     assert [(claim["claim"], claim["kind"], claim["statement"]) for claim in claims] == [
         ("a/kkt-1", "bound", "It is at most $n$."), ("a/kkt-2", "bound", "It is at most $n$."),
-        ("a/kkt", "value", "It is 1."), ("a/law", "exponent", "It grows.")]
+        ("a/kkt", "value", "It is 1."), ("a/law-3", "exponent", "It grows.")]
     assert [[control["breaks"] for control in claim["controls"]] for claim in claims] == [
         [], [], ["the order", "the sign"], []]
     assert claims[2]["link"] == "../chapters/03_max.html#claim-a-kkt"
