@@ -65,9 +65,10 @@ class Number:
 class Function:
     """The notebook defines the function ``name``.
 
-    It is called with ``inputs(rng)``, a tuple of arguments, ``draws`` times, and must agree with
-    ``reference(*arguments)`` every time. ``inputs`` should draw other shapes each time. An argument
-    is a number, text, an array, a `Code`, or a tuple, list or dict of such; so is what is returned.
+    It is called with ``inputs(rng, draw)``, a tuple of arguments, for draw = 0, 1, ..., ``draws`` - 1,
+    and must agree with ``reference(*arguments)`` every time. ``inputs`` should draw other shapes each
+    time, and may use ``draw`` to go through the kinds of cases in turn. An argument is a number,
+    text, an array, a `Code`, or a tuple, list or dict of such; so is what is returned.
     """
 
     name: str
