@@ -106,6 +106,16 @@ class Assignment:
     data: Callable
 
 
+RELEASED_ID = "your-student-id"  # what a released notebook has in the place of the student's own
+
+
+def with_released_id(answer, data):
+    """The `Mistake` of a number, ``answer(data(student))``, whose student did not put in the own id."""
+    return Mistake("These are the numbers of the id in the notebook as it was released. Put your own student "
+                   "id into the cell at the top, and run the notebook again.",
+                   lambda _: answer(data(RELEASED_ID)))
+
+
 def personal_rng(student):
     """Generator of a student's personal data; the notebooks make the same one from the same id.
 

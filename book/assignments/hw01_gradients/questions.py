@@ -9,10 +9,10 @@ from functools import partial
 import numpy as np
 
 import deepdyn_np as dd
-from deepdyn_np.classroom.questions import Assignment, Code, Function, Mistake, Number, Written, personal_rng
+from deepdyn_np.classroom.questions import (Assignment, Code, Function, Mistake, Number, Written,
+                                            personal_rng, with_released_id)
 from deepdyn_np.theory import hand_derived_gradients as theory
 
-RELEASED_ID = "your-student-id"  # what the released notebook has in the place of the id
 ROUNDOFF = 2.0**-53
 
 # --- personal data ------------------------------------------------------------------------------
@@ -26,11 +26,6 @@ def data(student):
     rng = personal_rng(student)
     w, v = rng.integers(2, 9, size=3) / 4, rng.integers(2, 9, size=3) / 4
     return {"w": w, "v": v, "x": rng.integers(3, 9) / 4, "y": -rng.integers(2, 7) / 4}
-
-
-def of_released_id(answer):
-    return Mistake("These are the numbers of the id in the notebook as it was released. Put your own student id "
-                   "into the cell at the top, and run the notebook again.", lambda _: answer(data(RELEASED_ID)))
 
 
 # --- 1 forward --------------------------------------------------------------------------------------
@@ -65,7 +60,8 @@ SLOPE = {"tanh": lambda z: 1 - np.tanh(z) ** 2, "relu": lambda z: (z > 0) * 1.0}
 CURVATURE = {"tanh": lambda z: -2 * np.tanh(z) * (1 - np.tanh(z) ** 2), "relu": np.zeros_like}
 
 
-def forward_with(W, b, X, name, *, weight=np.transpose, bias=1, on_output=lambda z: z, first=lambda x: x, give="Z"):
+def forward_with(W, b, X, name, *, weight=np.transpose, bias=1, on_output=lambda z: z, first=lambda x: x,
+                 give="Z"):
     Z, H = [], [first(X)]
     for k, (W_k, b_k) in enumerate(zip(W, b)):
         Z.append(H[k] @ weight(W_k) + bias * b_k)
@@ -81,15 +77,16 @@ FORWARD = Function(
         Mistake("This is W where W^T is needed: samples are rows, so Z_k = H_{k-1} W_k^T + b_k.",
                 partial(forward_with, weight=lambda W_k: W_k)),
         Mistake("The biases are missing.", partial(forward_with, bias=0)),
-        Mistake("These are the activations H_1, ..., H_{L-1} and F. Asked for are the pre-activations Z_k, before s.",
-                partial(forward_with, give="H")),
+        Mistake("These are the activations H_1, ..., H_{L-1} and F. Asked for are the pre-activations Z_k, "
+                "before s.", partial(forward_with, give="H")),
         Mistake("The activation was applied to the inputs. H_0 = X as it is.",
                 lambda W, b, X, name: forward_with(W, b, X, name, first=S[name])),
     ))
 
 # --- 2 the derivative of the loss with respect to the outputs ----------------------------------------
 
-LOSSES = {"square": dd.losses.square, "logistic": dd.losses.logistic, "cross-entropy": dd.losses.cross_entropy}
+LOSSES = {"square": dd.losses.square, "logistic": dd.losses.logistic,
+          "cross-entropy": dd.losses.cross_entropy}
 
 
 def output_gradient(F, Y, loss):
@@ -118,13 +115,13 @@ def output_with(F, Y, loss, *, factor=lambda F: 1.0, square=1.0, label=lambda Y:
 
 
 OUTPUT_GRADIENT = Function(
-    "output_gradient", 3, "The derivative of three losses", output_gradient, output_inputs, draws=6, rtol=1e-4, atol=1e-5,
-    mistakes=(
+    "output_gradient", 3, "The derivative of three losses", output_gradient, output_inputs, draws=6,
+    rtol=1e-4, atol=1e-5, mistakes=(
         Mistake("The factor 1/n is missing: the loss is a mean over the samples, not a sum.",
                 partial(output_with, factor=len)),
         Mistake("You divided by n twice.", partial(output_with, factor=lambda F: 1 / len(F))),
-        Mistake("You divided by the number of all entries, n C (as np.mean does). The mean is over samples only: "
-                "divide by n.", partial(output_with, factor=lambda F: 1 / F.shape[1])),
+        Mistake("You divided by the number of all entries, n C (as np.mean does). The mean is over samples "
+                "only: divide by n.", partial(output_with, factor=lambda F: 1 / F.shape[1])),
         Mistake("The square loss is twice too large: its factor 1/2 cancels the 2 of the derivative.",
                 partial(output_with, square=2)),
         Mistake("The label is missing in the logistic loss: m = y f, so the chain rule gives a factor y.",
@@ -167,8 +164,9 @@ def backward(W, Z, H, D, name):
     return of_layers(net, net.backward(without_biases(net, W), features, D))
 
 
-def backward_with(W, Z, H, D, name, *, slope=None, weight=lambda W_k: W_k, weight_gradient=lambda D, H: D.T @ H,
-                  bias_gradient=lambda D: D.sum(axis=0), lower=lambda Z, H: Z, factor=lambda D: 1.0):
+def backward_with(W, Z, H, D, name, *, slope=None, weight=lambda W_k: W_k,
+                  weight_gradient=lambda D, H: D.T @ H, bias_gradient=lambda D: D.sum(axis=0),
+                  lower=lambda Z, H: Z, factor=lambda D: 1.0):
     slope, G, g = slope or SLOPE[name], [], []
     for k in reversed(range(len(W))):
         G.insert(0, weight_gradient(D, H[k]) * factor(D))
@@ -182,8 +180,8 @@ BACKWARD = Function(
     "backward", 4, "Backward pass with biases", backward, backward_inputs, rtol=1e-4, atol=1e-5, mistakes=(
         Mistake("You divided by n twice: the factor 1/n is already inside D_L.",
                 partial(backward_with, factor=lambda D: 1 / len(D))),
-        Mistake("The bias gradient is the mean over the samples. It is the sum of the rows of D_k: 1/n is already "
-                "inside D_L.", partial(backward_with, bias_gradient=lambda D: D.mean(axis=0))),
+        Mistake("The bias gradient is the mean over the samples. It is the sum of the rows of D_k: 1/n is "
+                "already inside D_L.", partial(backward_with, bias_gradient=lambda D: D.mean(axis=0))),
         Mistake("The slope of the activation is missing: D_{k-1} = (D_k W_k) * s'(Z_{k-1}).",
                 partial(backward_with, slope=np.ones_like)),
         Mistake("This is W^T where W is needed: forward multiplies by W_k^T, backward by W_k.",
@@ -211,43 +209,44 @@ def hvp(W, V, c, Z, H, D, name):
     return of_layers(net, product)
 
 
-def hvp_with(W, V, c, Z, H, D, name, *, curvature=None, weight_change=1, input_change=1, bias_change=1, mean=True,
-             forward_weight_change=1):
+def hvp_with(W, V, c, Z, H, D, name, *, curvature=None, weight_change=1, input_change=1, bias_change=1,
+             mean=True):
     s1, s2, n = SLOPE[name], curvature or CURVATURE[name], len(D) if mean else 1
     Hdot, Zdot = [np.zeros_like(H[0])], []
     for k in range(len(W)):
-        Zdot.append(Hdot[k] @ W[k].T + forward_weight_change * H[k] @ V[k].T + bias_change * c[k])
+        Zdot.append(Hdot[k] @ W[k].T + H[k] @ V[k].T + bias_change * c[k])
         Hdot.append(s1(Z[k]) * Zdot[k])
     Ddot, G, g = Zdot[-1] / n, [], []
     for k in reversed(range(len(W))):
         G.insert(0, Ddot.T @ H[k] + input_change * D.T @ Hdot[k])
         g.insert(0, Ddot.sum(axis=0))
         if k:
-            below = D @ W[k]
-            Ddot = (Ddot @ W[k] + weight_change * D @ V[k]) * s1(Z[k - 1]) + below * s2(Z[k - 1]) * Zdot[k - 1]
-            D = below * s1(Z[k - 1])
+            below, slope = D @ W[k], s1(Z[k - 1])
+            Ddot = (Ddot @ W[k] + weight_change * D @ V[k]) * slope + below * s2(Z[k - 1]) * Zdot[k - 1]
+            D = below * slope
     return G, g
 
 
 HVP = Function(
     "hvp", 5, "Hessian-vector product with biases", hvp, hvp_inputs, rtol=1e-4, atol=1e-5, mistakes=(
-        Mistake("The term with s'' is missing. The result is still symmetric, and for ReLU even right: only tanh shows "
-                "it.", partial(hvp_with, curvature=np.zeros_like)),
-        Mistake("The term D_k^T Hdot_{k-1} is missing: G_k = D_k^T H_{k-1} is a product of two factors that both move.",
-                partial(hvp_with, input_change=0)),
+        Mistake("The term with s'' is missing. The result is still symmetric, and for ReLU even right: only "
+                "tanh shows it.", partial(hvp_with, curvature=np.zeros_like)),
+        Mistake("The term D_k^T Hdot_{k-1} is missing: G_k = D_k^T H_{k-1} is a product of two factors that "
+                "both move.", partial(hvp_with, input_change=0)),
         Mistake("The term D_k V_k is missing: W_k moves too in D_{k-1} = (D_k W_k) * s'(Z_{k-1}).",
                 partial(hvp_with, weight_change=0)),
-        Mistake("The factor 1/n of the mean is missing in Ddot_L: D_L = (F - Y) / n, so Ddot_L = Zdot_L / n.",
-                partial(hvp_with, mean=False)),
+        Mistake("The factor 1/n of the mean is missing in Ddot_L: D_L = (F - Y) / n, so Ddot_L = Zdot_L / "
+                "n.", partial(hvp_with, mean=False)),
         Mistake("The direction c of the biases is missing in Zdot_k.", partial(hvp_with, bias_change=0)),
-        Mistake("This is the Gauss-Newton matrix times the vector: D_k V_k, D_k^T Hdot_{k-1} and s'' are all missing.",
-                partial(hvp_with, curvature=np.zeros_like, weight_change=0, input_change=0)),
+        Mistake("This is the Gauss-Newton matrix times the vector: D_k V_k, D_k^T Hdot_{k-1} and s'' are "
+                "all missing.", partial(hvp_with, curvature=np.zeros_like, weight_change=0, input_change=0)),
     ))
 
 # --- 5 gradient check ---------------------------------------------------------------------------------
 
 # Which gradient is put to the check, and in which units its loss is measured.
-CASES = (("right", 1), ("right", 1e6), ("right", 1e-11), ("right, small slope", 1), ("right, small slope", 1e-11),
+CASES = (("right", 1), ("right", 1e6), ("right", 1e-11),
+         ("right, small slope", 1), ("right, small slope", 1e-11),
          ("lost 1/n", 1), ("lost 1/n", 1e-11), ("transposed", 1), ("transposed", 1e-11),
          ("1 % in a layer", 1), ("1 % in a layer", 1e-11))
 
@@ -279,15 +278,15 @@ def enlarged(G):
 def shows(kind, objective, theta, gradient, claimed, v):
     """Whether a wrong slope is at least 0.1 % off, and a right one easy for the central difference only.
 
-    Errors relative to the slope, by Taylor: a small slope costs the one-sided difference of step 1e-6
-    more than 2e-4, the central one of step 1e-4 at most 1e-5.
+    Errors relative to the slope, by Taylor: with a small slope the one-sided difference of step 1e-6 is off
+    by more than 2e-4, the central one of step 1e-4 by at most 1e-5.
     """
     slope, bend = gradient @ v, v @ objective.hvp(theta, v)
     third = v @ (objective.hvp(theta + 1e-4 * v, v) - objective.hvp(theta - 1e-4 * v, v)) / 2e-4
     one_sided, central = abs(bend / slope) * 1e-6 / 2, abs(third / slope) * 1e-8 / 6
     clean = central < 1e-5 and abs(objective.value(theta) / slope) < 3e3
     if kind == "right":
-        return clean and one_sided < 3e-5
+        return clean and one_sided < 3e-6
     if "small" in kind:
         return clean and one_sided > 2e-4
     off = abs(claimed @ v / slope - 1)
@@ -296,9 +295,9 @@ def shows(kind, objective, theta, gradient, claimed, v):
 
 def loss_of(X, Y, unit):
     """The loss of the network as an expression, which can be sent to the student's process."""
-    return Code(
-        f"lambda theta, X=np.array({X.tolist()}), Y=np.array({Y.tolist()}): {unit!r} / {2 * len(X)} * np.sum(("
-        "np.tanh(np.tanh(X @ theta[:12].reshape(4, 3).T) @ theta[12:28].reshape(4, 4).T) @ theta[28:, None] - Y) ** 2)")
+    H2 = "np.tanh(np.tanh(X @ theta[:12].reshape(4, 3).T) @ theta[12:28].reshape(4, 4).T)"
+    return Code(f"lambda theta, X=np.array({X.tolist()}), Y=np.array({Y.tolist()}): "
+                f"{unit / 2 / len(X)!r} * np.sum(({H2} @ theta[28:, None] - Y) ** 2)")
 
 
 def gradient_check(f, grad, theta, v):
@@ -323,22 +322,25 @@ def check_with(f, grad, theta, v, *, difference=central_difference, direction=la
 
 
 GRADIENT_CHECK = Function(
-    "gradient_check", 4, "A gradient check that catches three errors", gradient_check, check_inputs, draws=len(CASES),
-    mistakes=(
+    "gradient_check", 4, "A gradient check that catches three errors", gradient_check, check_inputs,
+    draws=len(CASES), mistakes=(
         Mistake("It accepts everything, right and wrong gradients.", lambda *_: True),
-        Mistake("All right gradients are rejected. Either the tolerance is smaller than the error of the difference, or "
-                "the step is so small that rounding, of size delta / h, takes over.", lambda *_: False),
-        Mistake("A right gradient is rejected along a direction of small slope. Is the difference one-sided? It is off "
-                "by h |phi''| / 2: use the central one. Or is the step too small? Rounding costs delta / h.",
-                partial(check_with, difference=one_sided_difference)),
+        Mistake("All right gradients are rejected: the error of your difference quotient is larger than the "
+                "tolerance. Is the quotient one-sided? Is the step so small that rounding takes over? Or is the "
+                "tolerance smaller than any difference can reach?", lambda *_: False),
+        Mistake("A right gradient is rejected along a direction of small slope. Is the difference "
+                "one-sided? It is off by h |phi''| / 2: use the central one. Or is the step too small? "
+                "Rounding costs delta / h.", partial(check_with, difference=one_sided_difference)),
         Mistake("The tolerance is too wide: an error of 1 % in one layer passes.",
                 partial(check_with, agree=lambda a, b: abs(a - b) < 1e-2 * abs(b))),
-        Mistake("The tolerance is absolute: small wrong gradients pass, large right ones are rejected. Compare relative "
-                "to the size of the slope.", partial(check_with, agree=lambda a, b: abs(a - b) < 1e-6)),
-        Mistake("Small wrong gradients pass: np.isclose and np.allclose have an absolute tolerance of 1e-8 unless you "
-                "set atol=0.", partial(check_with, agree=lambda a, b: np.isclose(a, b, rtol=1e-4))),
-        Mistake("A transposed layer passes: along the vector of ones a matrix and its transpose give the same sum. Use "
-                "the direction v.", partial(check_with, direction=np.ones_like)),
+        Mistake("The tolerance is absolute: small wrong gradients pass, large right ones are rejected. "
+                "Compare relative to the size of the slope.",
+                partial(check_with, agree=lambda a, b: abs(a - b) < 1e-6)),
+        Mistake("Small wrong gradients pass: np.isclose and np.allclose have an absolute tolerance of 1e-8 "
+                "unless you set atol=0.",
+                partial(check_with, agree=lambda a, b: np.isclose(a, b, rtol=1e-4))),
+        Mistake("A transposed layer passes: along the vector of ones a matrix and its transpose give the "
+                "same sum. Use the direction v.", partial(check_with, direction=np.ones_like)),
     ))
 
 # --- 6, 7 numbers -------------------------------------------------------------------------------------
@@ -358,8 +360,8 @@ def curvature_with(data, *, residual=1, factor=1, pairs=1, diagonal=0):
 
 CURVATURE_NUMBER = Number(
     "curvature", 2, "The curvature of a scalar network", curvature, rtol=1e-4, mistakes=(
-        Mistake("The residual term (f - y) v.(Hessian of f) v is missing: this is the Gauss-Newton part alone.",
-                partial(curvature_with, residual=0)),
+        Mistake("The residual term (f - y) v.(Hessian of f) v is missing: this is the Gauss-Newton part "
+                "alone.", partial(curvature_with, residual=0)),
         Mistake("This is the curvature of (f - y)^2, without the factor 1/2 of the square loss.",
                 partial(curvature_with, factor=2)),
         Mistake("Each pair j < k was counted once. The Hessian of f has both entries (j, k) and (k, j).",
@@ -367,7 +369,7 @@ CURVATURE_NUMBER = Number(
         Mistake("The diagonal of the Hessian of f is 0, not f / w_k^2: f is linear in each weight.",
                 partial(curvature_with, diagonal=1)),
         Mistake("The residual has the wrong sign: it is f - y.", partial(curvature_with, residual=-1)),
-        of_released_id(curvature),
+        with_released_id(curvature, data),
     ))
 
 
@@ -388,13 +390,15 @@ def best_one_sided_step(data):
 
 BEST_STEP = Number(
     "best_step", 2, "The best step of a central difference", best_step, rtol=1e-3, atol=0, mistakes=(
-        Mistake("This is the best step of the one-sided difference, 2 sqrt(delta / |phi''|).", best_one_sided_step),
-        Mistake("The third derivative of phi is 6 v1 v2 v3 x: the factor 3! is missing.", partial(best_step_with, third=1.0)),
+        Mistake("This is the best step of the one-sided difference, 2 sqrt(delta / |phi''|).",
+                best_one_sided_step),
+        Mistake("The third derivative of phi is 6 v1 v2 v3 x: the factor 3! is missing.",
+                partial(best_step_with, third=1.0)),
         Mistake("The unit roundoff is u = 2^-53, half of np.finfo(float).eps.",
                 partial(best_step_with, roundoff=2 * ROUNDOFF)),
         Mistake("The 3 in h^3 = 3 delta / |phi'''| is missing: set the derivative of the bound to 0.",
                 partial(best_step_with, three=1.0)),
-        of_released_id(best_step),
+        with_released_id(best_step, data),
     ))
 
 ASSIGNMENT = Assignment(

@@ -4,16 +4,16 @@ The right answers come from the package: its exact solver, and its integrator wi
 mistakes of the flow are a Runge-Kutta method of fixed step with one thing wrong.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
 import deepdyn_np as dd
-from deepdyn_np.classroom.questions import Assignment, Function, Mistake, Number, Written, personal_rng
+from deepdyn_np.classroom.questions import (Assignment, Function, Mistake, Number, Written, personal_rng,
+                                            with_released_id)
 from deepdyn_np.theory.max_margin import asymptotic_constants, residual_limit
 from deepdyn_np.theory.svm import hard_margin_svm
 
-RELEASED_ID = "your-student-id"  # what the released notebook has in the place of the id
 LONG = ((1, 2), (2, 1), (1, 3), (3, 1), (2, 3), (3, 2), (1, 4), (4, 1))
 
 # --- personal data ------------------------------------------------------------------------------
@@ -42,12 +42,12 @@ def rows(data):
 
 
 def solution(data):
-    return hard_margin_svm(rows(data))
+    return _solution(rows(data).tobytes())
 
 
-def of_released_id(answer):
-    return Mistake("These are the numbers of the id in the notebook as it was released. Put your own student id "
-                   "into the cell at the top, and run the notebook again.", lambda _: answer(data(RELEASED_ID)))
+@lru_cache  # every question and every mistake starts from it
+def _solution(signed):
+    return hard_margin_svm(np.frombuffer(signed).reshape(-1, 2))
 
 
 # --- 1-3 the hard margin ------------------------------------------------------------------------------
@@ -73,12 +73,12 @@ def with_bias(data):
 
 W_HAT = Number(
     "w_hat", 3, "The hard-margin solution", w_hat, rtol=1e-4, mistakes=(
-        Mistake("This is w / |w|, a unit vector. The hard-margin solution has smallest margin 1: its length is 1 / gamma.",
-                lambda data: gamma(data) * w_hat(data)),
+        Mistake("This is w / |w|, a unit vector. The hard-margin solution has smallest margin 1: its length "
+                "is 1 / gamma.", lambda data: gamma(data) * w_hat(data)),
         Mistake("This is the separator with a bias. Here the hyperplane goes through the origin.", with_bias),
         Mistake("This is the least-squares solution of Z w = 1. Only the support vectors have margin 1.",
                 lambda data: np.linalg.lstsq(rows(data), np.ones(len(data["y"])))[0]),
-        of_released_id(w_hat),
+        with_released_id(w_hat, data),
     ))
 
 ALPHA = Number(
@@ -89,30 +89,29 @@ ALPHA = Number(
                 lambda data: 2 * alpha(data)),
         Mistake("The duals are not negative. The labels are already in the rows z_i = y_i x_i.",
                 lambda data: data["y"] * alpha(data)),
-        of_released_id(alpha),
+        with_released_id(alpha, data),
     ))
 
 GAMMA = Number(
     "gamma", 1, "The margin", gamma, rtol=1e-4, mistakes=(
         Mistake("This is |w_hat|. The margin is its inverse.", lambda data: 1 / gamma(data)),
-        Mistake("This is 2 / |w_hat|, the width of the street between the classes. The margin is half of it.",
-                lambda data: 2 * gamma(data)),
+        Mistake("This is 2 / |w_hat|, the width of the street between the classes. The margin is half of "
+                "it.", lambda data: 2 * gamma(data)),
         Mistake("This is 1 / |w_hat|^2. The margin is 1 / |w_hat|.", lambda data: gamma(data) ** 2),
-        of_released_id(gamma),
+        with_released_id(gamma, data),
     ))
 
 # --- 4 the residual limit -----------------------------------------------------------------------------
 
 
 def w_tilde(data):
-    return residual_limit(rows(data))[0]
+    return residual_limit(rows(data), solution=solution(data))[0]
 
 
-def w_tilde_with(data, n=None, scale=lambda alpha: alpha):
-    """Solve (n / n_right) e^(-z w) = scale(alpha) / n_right on the support vectors, by hand."""
+def w_tilde_with(data, *, n=None, duals=lambda alpha: alpha):
+    """The solution of e^(-z_i w) / n = duals_i on the support vectors."""
     Z, svm = rows(data), solution(data)
-    duals = scale(svm.alpha)[svm.support]
-    return np.linalg.solve(Z[svm.support], -np.log((n or len(Z)) * duals))
+    return np.linalg.solve(Z[svm.support], -np.log((n or len(Z)) * duals(svm.alpha)[svm.support]))
 
 
 W_TILDE = Number(
@@ -120,21 +119,22 @@ W_TILDE = Number(
         Mistake("The factor n was lost: (1/n) exp(-z_i w_tilde) = alpha_i, since the loss is a mean.",
                 partial(w_tilde_with, n=1)),
         Mistake("You used the normalised duals q in the place of the duals alpha.",
-                partial(w_tilde_with, scale=lambda alpha: alpha / alpha.sum())),
+                partial(w_tilde_with, duals=lambda alpha: alpha / alpha.sum())),
         Mistake("The sign is wrong: z_i w_tilde = -log(n alpha_i).", lambda data: -w_tilde(data)),
-        Mistake("The residual does not vanish: w - w_hat log t tends to a constant vector.", lambda data: np.zeros(2)),
-        of_released_id(w_tilde),
+        Mistake("The residual does not vanish: w - w_hat log t tends to a constant vector.",
+                lambda data: np.zeros(2)),
+        with_released_id(w_tilde, data),
     ))
 
 # --- 5 the gap constant -------------------------------------------------------------------------------
 
 
 def gap_constant(data):
-    return asymptotic_constants(rows(data)).C
+    return asymptotic_constants(rows(data), solution=solution(data)).C
 
 
 def entropies(data):
-    law = asymptotic_constants(rows(data))
+    law = asymptotic_constants(rows(data), solution=solution(data))
     return law.gamma, law.H, law.H_inf
 
 
@@ -161,17 +161,18 @@ def gap_of_duals(data):
 GAP_CONSTANT = Number(
     "gap_constant", 3, "The gap constant", gap_constant, rtol=1e-4, mistakes=(
         Mistake("The min-entropy term is missing: C = gamma (H(q) - H_inf(q)).", gap_without_min_entropy),
-        Mistake("This is gamma log n, the bound of item 2 of the theorem: it holds at every time, but it is not the limit.",
-                lambda data: gamma(data) * np.log(len(data["y"]))),
+        Mistake("This is gamma log n, the bound of item 2 of the theorem: it holds at every time, but it is "
+                "not the limit.", lambda data: gamma(data) * np.log(len(data["y"]))),
         Mistake("The factor gamma is missing.", gap_without_margin),
-        Mistake("You divided by gamma, that is, multiplied by |w_hat|. C is gamma times the difference of entropies.",
-                gap_over_margin),
+        Mistake("You divided by gamma, that is, multiplied by |w_hat|. C is gamma times the difference of "
+                "entropies.", gap_over_margin),
         Mistake("The logarithm has the base 2. Entropies here are in natural units.",
                 lambda data: gap_constant(data) / np.log(2)),
         Mistake("The logarithm has the base 10. Entropies here are in natural units.",
                 lambda data: gap_constant(data) / np.log(10)),
-        Mistake("You used the duals alpha in the place of the probabilities q, which add up to 1.", gap_of_duals),
-        of_released_id(gap_constant),
+        Mistake("You used the duals alpha in the place of the probabilities q, which add up to 1.",
+                gap_of_duals),
+        with_released_id(gap_constant, data),
     ))
 
 # --- 6 the log-loss -----------------------------------------------------------------------------------
@@ -212,12 +213,12 @@ def naive_log_loss(Z, w):
 
 LOG_LOSS = Function(
     "log_loss", 2, "The log-loss without underflow", log_loss, log_loss_inputs, draws=4, rtol=1e-6, mistakes=(
-        Mistake("exp(-m) underflows or overflows. Take the smallest margin out of the sum before you exponentiate.",
-                naive_log_loss),
+        Mistake("exp(-m) underflows or overflows. Take the smallest margin out of the sum before you "
+                "exponentiate.", naive_log_loss),
         Mistake("The factor 1/n is missing: the loss is a mean, so Lambda contains + log n.", total_log_loss),
         Mistake("The sign is wrong: Lambda = -log L grows as the loss falls.", lambda Z, w: -log_loss(Z, w)),
-        Mistake("This is the smallest margin alone. The other terms of the sum, and the 1/n, change Lambda by up to log n.",
-                lambda Z, w: float((Z @ w).min())),
+        Mistake("This is the smallest margin alone. The other terms of the sum, and the 1/n, change Lambda "
+                "by up to log n.", lambda Z, w: float((Z @ w).min())),
     ))
 
 # --- 7 the clock --------------------------------------------------------------------------------------
@@ -229,15 +230,16 @@ def flow(Z, w0, Lambda_end):
 
 
 def flow_inputs(rng, draw):
-    """From 0, from a random start, and from far out, where the loss is below 10^-400."""
+    """From 0, not far; from random starts; and from far out, where the loss underflows."""
     n, d = rng.integers(5, 9), rng.integers(2, 4)
     Z, u = separable(rng, n, d)
     w0 = (0, 0.5, 0.5, 1)[draw] * rng.normal(size=d) + (1e3 * u if draw == 3 else 0)
-    return Z, w0, log_loss(Z, w0) + rng.uniform(6, 12)
+    return Z, w0, log_loss(Z, w0) + (rng.uniform(6, 12) if draw else rng.uniform(1, 2))
 
 
 def flow_with(Z, w0, Lambda_end, *, speed=lambda g: g / (g @ g), growth=lambda K, g: 1 / (g @ g) - K,
-              begin=log_loss, weights=lambda m: np.exp(m.min() - m), log_t=lambda Lambda, K: Lambda + np.log(K)):
+              begin=log_loss, weights=lambda m: np.exp(m.min() - m),
+              log_t=lambda Lambda, K: Lambda + np.log(K)):
     def velocity(state):
         p = weights(Z @ state[:-1])
         g = p @ Z / p.sum()
@@ -263,19 +265,22 @@ def underflowing_flow(Z, w0, Lambda_end):
 
 
 FLOW = Function(
-    "flow", 5, "Gradient flow in the clock of the log-loss", flow, flow_inputs, draws=4, rtol=1e-5, atol=1e-3, mistakes=(
+    "flow", 5, "Gradient flow in the clock of the log-loss", flow, flow_inputs, draws=4, rtol=1e-5, atol=1e-3,
+    mistakes=(
         Mistake("log t = Lambda alone: the term log K is missing. It tends to -2 log gamma, not to 0.",
                 partial(flow_with, log_t=lambda Lambda, K: Lambda)),
-        Mistake("The equation of K is dK/dLambda = 1/|g|^2 - K: the term -K, from the falling loss, is missing.",
-                partial(flow_with, growth=lambda K, g: 1 / (g @ g))),
+        Mistake("The equation of K is dK/dLambda = 1/|g|^2 - K: the term -K, from the falling loss, is "
+                "missing.", partial(flow_with, growth=lambda K, g: 1 / (g @ g))),
         Mistake("The equation of K is dK/dLambda = 1/|g|^2 - K, not 1 - K.",
                 partial(flow_with, growth=lambda K, g: 1 - K)),
         Mistake("The speed is wrong: dw/dLambda = g/|g|^2 has length 1/|g|. This is g/|g|.",
                 partial(flow_with, speed=lambda g: g / np.sqrt(g @ g))),
-        Mistake("The speed is wrong: dw/dLambda = g/|g|^2. This is g.", partial(flow_with, speed=lambda g: g)),
-        Mistake("The clock starts at Lambda_0 = -log L(w0), not at 0.", partial(flow_with, begin=lambda Z, w: 0.0)),
-        Mistake("exp(-m) underflows. Take the smallest margin out before you exponentiate: the weights p do not change.",
-                underflowing_flow),
+        Mistake("The speed is wrong: dw/dLambda = g/|g|^2. This is g.",
+                partial(flow_with, speed=lambda g: g)),
+        Mistake("The clock starts at Lambda_0 = -log L(w0), not at 0.",
+                partial(flow_with, begin=lambda Z, w: 0.0)),
+        Mistake("exp(-m) underflows. Take the smallest margin out before you exponentiate: the weights p do "
+                "not change.", underflowing_flow),
     ))
 
 ASSIGNMENT = Assignment(
