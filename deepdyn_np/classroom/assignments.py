@@ -1,7 +1,7 @@
 """Find an assignment and load what its grader knows."""
 
 import functools
-import importlib.util
+import types
 from pathlib import Path
 
 from deepdyn_np.classroom.questions import Assignment, Function, Number, Written
@@ -21,7 +21,6 @@ def find_assignment(name):
          f"Known here: {', '.join(known)}." if known else "Run this in the book's own folder, or give a path.")
 
 
-@functools.lru_cache
 def load_assignment(folder):
     """The ``ASSIGNMENT`` of the questions.py in ``folder``.
 
@@ -32,9 +31,15 @@ def load_assignment(folder):
     """
     file = Path(folder) / "questions.py"
     expect(file.is_file(), "assignment", "a folder with a questions.py", f"{folder}")
-    spec = importlib.util.spec_from_file_location(f"questions_of_{Path(folder).name}", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    return _load(str(file), file.read_text(encoding="utf-8"))
+
+
+@functools.lru_cache
+def _load(file, source):
+    """Run the file once for each state that it was in: a worker of a cluster lives long."""
+    module = types.ModuleType(f"questions_of_{Path(file).parent.name}")
+    module.__file__ = file
+    exec(compile(source, file, "exec"), vars(module))
     assignment = getattr(module, "ASSIGNMENT", None)
     expect(isinstance(assignment, Assignment), f"{file}", "ASSIGNMENT, a questions.Assignment", type(assignment).__name__)
     names = [question.name for question in assignment.questions]

@@ -155,7 +155,9 @@ class _Grading:
             subject = "The function returns" if isinstance(question, Function) else f"`{question.name}` is"
             return Verdict("wrong", 0, f"{subject} {what}.")
         unanswered = [number for number, error in self.errors.items() if error.startswith(UNANSWERED)]
-        broken = {number: error for number, error in self.errors.items() if number not in unanswered}
+        follow = tuple(f"NameError: name '{other.name}'" for other in self.assignment.questions)  # of an unanswered one
+        broken = {number: error for number, error in self.errors.items()
+                  if number not in unanswered and not error.startswith(follow)}
         if unanswered and not broken:
             return Verdict("missing", 0, "Not answered.")
         why = "".join(f" Cell {number} stopped: {error}." for number, error in list(broken.items())[:2])

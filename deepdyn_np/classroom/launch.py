@@ -69,9 +69,9 @@ def main():
 
 
 def enter_namespaces(root):
-    """Take this process, and the children to come, out of the system's namespaces."""
+    """Take the children to come out of the system's namespaces; their file system follows in `new_root`."""
     uid, gid = os.getuid(), os.getgid()
-    call("unshare", NEWNS | NEWIPC | NEWPID | NEWNET | (0 if root else NEWUSER))
+    call("unshare", NEWIPC | NEWPID | NEWNET | (0 if root else NEWUSER))
     if not root:
         for file, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
             with open(f"/proc/self/{file}", "w") as map_file:
@@ -130,6 +130,7 @@ def owner_of_nothing(folder):
 def new_root(settings):
     """Make a file system in memory that shows Python and the system's libraries, and move into it."""
     folder = settings["folder"]
+    call("unshare", NEWNS)
     call("mount", "none", "/", None, MS_REC | MS_PRIVATE, None)
     call("mount", "tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, f"size={settings['disk']},nr_inodes=10000,mode=755")
     for path in (*SYSTEM, *settings["readable"]):

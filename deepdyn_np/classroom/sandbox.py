@@ -20,6 +20,7 @@ from deepdyn_np.classroom import launch, worker
 
 MESSAGE = 16 * 2**20  # bytes; a longer answer is cut off, and with it the conversation
 START, GRACE = 15, 2  # seconds for Python to start, and for an answer to be written
+GARBLED = "the answers of its process are garbled"
 WORKER = Path(worker.__file__).read_text(encoding="utf-8")
 
 
@@ -63,7 +64,7 @@ class Sandbox:
         settings = {"isolation": isolation, "folder": self.folder.name, "wall": limits.wall, "disk": limits.disk,
                     "rlimits": limits.rlimits(), "readable": python_folders(), "python": sys.executable, "worker": WORKER}
         self.deadline = time.monotonic() + limits.wall + 5  # the keeper's comes first
-        self.received, self.requests, self.grace = b"", 0, START
+        self.received, self.requests = bytearray(), 0
         self.keeper = subprocess.Popen(
             [sys.executable, "-I", "-S", launch.__file__, json.dumps(settings)], cwd="/", start_new_session=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env={"PATH": "/usr/bin:/bin"})
@@ -77,10 +78,12 @@ class Sandbox:
     def run(self, cells):
         """Run ``cells``, pairs of a number and a source; yield the number and what went wrong, or None, of each."""
         self._send({"cells": cells, "seconds": self.limits.cell})
+        if self._receive(START) != {"ready": True}:
+            raise SandboxError(GARBLED)
         for index, _ in cells:
             answer = self._receive()
             if answer.get("cell") != index or not isinstance(answer.get("error"), str | None):
-                raise SandboxError("the answers of the submission's process are garbled")
+                raise SandboxError(GARBLED)
             yield index, answer["error"]
 
     def value(self, name):
@@ -97,7 +100,7 @@ class Sandbox:
         self._send({"id": self.requests, **request})
         answer = self._receive()
         if answer.get("id") != self.requests:
-            raise SandboxError("the answers of the submission's process are garbled")
+            raise SandboxError(GARBLED)
         if answer.get("missing"):
             return "missing", None
         for kind in ("error", "odd"):
@@ -106,7 +109,7 @@ class Sandbox:
         try:
             return "value", worker.decode(answer.get("value"))
         except (ValueError, TypeError, OverflowError):
-            raise SandboxError("the answers of the submission's process are garbled") from None
+            raise SandboxError(GARBLED) from None
 
     def _send(self, message):
         try:
@@ -116,10 +119,9 @@ class Sandbox:
         except BrokenPipeError:
             raise SandboxError(self.how_it_ended()) from None
 
-    def _receive(self):
+    def _receive(self, grace=GRACE):
         pipe = self.keeper.stdout.fileno()
-        deadline = time.monotonic() + self.limits.cell + self.grace
-        self.grace = GRACE
+        deadline = time.monotonic() + self.limits.cell + grace
         while b"\n" not in self.received:
             left = min(deadline, self.deadline) - time.monotonic()
             if left <= 0 or not select.select([pipe], [], [], left)[0]:
@@ -130,28 +132,29 @@ class Sandbox:
             self.received += data
             if len(self.received) > MESSAGE:
                 raise SandboxError("an answer of more than 16 MB")
-        line, self.received = self.received.split(b"\n", 1)
+        line, self.received = self.received.split(b"\n", 1)  # a bytearray: += does not copy what is there
         try:
             answer = json.loads(line)
         except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
-            raise SandboxError("the answers of the submission's process are garbled")
+            raise SandboxError(GARBLED)
         return answer
 
     def how_it_ended(self):
-        """In words; ends the process if it has not ended yet."""
+        """In words; to be asked when the line is broken."""
         try:
-            report = self.keeper.communicate(timeout=10)[1].decode(errors="replace").strip()
-        except (subprocess.TimeoutExpired, ValueError):
-            report = ""
+            self.keeper.wait(5)
+        except subprocess.TimeoutExpired:  # the process lives, but has closed the line
+            return "its process has closed the line"
+        report = self.keeper.stderr.read().decode(errors="replace").strip()
         if report.startswith("failed: "):
             raise OSError(report.splitlines()[0].removeprefix("failed: "))
         words = {"out of time": f"out of time: {self.limits.wall} s for the whole notebook",
                  "killed by signal 9": "its process was killed: out of processor time or memory",
                  "killed by signal 24": f"out of processor time: {self.limits.cpu} s for the whole notebook",
                  "killed by signal 11": "its process crashed: segmentation fault, or out of memory"}
-        return words.get(report, f"its process {report}" if report else "its process has gone")
+        return words.get(report, f"its process {report}")
 
     def close(self):
         """End the process and all that it started."""

@@ -3,11 +3,12 @@
 Run inside the sandbox, as the text of ``python -c``, so it imports nothing of this package. It reads
 requests from its standard input and writes answers to its standard output, one JSON text a line:
 
-=========================================  ==================================================
-``{"cells": [...], "seconds": s}``         one ``{"cell": i, "error": text or null}`` for each
-``{"id": k, "name": ...}``                 ``{"id": k, "value": ...}`` or ``{"id": k, "error": ...}``
-``{"id": k, "name": ..., "call": [...]}``  the same, of what the function returns
-=========================================  ==================================================
+=========================================  =======================================================
+``{"cells": [...], "seconds": s}``         ``{"ready": true}``, and for each cell
+                                           ``{"cell": number, "error": text or null}``
+``{"id": k, "name": ...}``                 ``{"id": k, "value": ...}``, or ``{"id": k, "missing": true}``
+``{"id": k, "name": ..., "call": [...]}``  the same of what the function returns, or ``"error": text``
+=========================================  =======================================================
 
 A value that cannot be sent is answered by ``{"id": k, "odd": what it is}``.
 
@@ -107,10 +108,10 @@ def compile_cell(source, name):
     try:
         return compile(source, name, "exec", dont_inherit=True)
     except SyntaxError:
-        lines = [] if source.lstrip().startswith("%%") else source.split("\n")
-        plain = [line for line in lines if not (line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?"))]
-        if len(plain) == len(lines) and lines:
-            raise
+        if source.lstrip().startswith("%%"):
+            return compile("", name, "exec")
+        plain = [line if not (line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?")) else ""
+                 for line in source.split("\n")]  # empty, so that line numbers stay
         return compile("\n".join(plain), name, "exec", dont_inherit=True)
 
 
@@ -164,6 +165,7 @@ def main():
 
     start = json.loads(requests.readline())
     seconds = start["seconds"]
+    send({"ready": True})
     for index, source in start["cells"]:
         send({"cell": index, "error": run_cell(source, namespace, f"cell {index}", seconds)})
     for line in requests:
