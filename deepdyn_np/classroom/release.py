@@ -1,6 +1,6 @@
 """From the solved master to the notebook that students get.
 
-The same steps as ``nbgrader generate_assignment``, and the same result but for nbgrader's checksums:
+The same steps as ``nbgrader generate_assignment``, and the same result but for its checksums:
 solutions become a stub, hidden tests go, outputs go, graded cells are locked.
 """
 

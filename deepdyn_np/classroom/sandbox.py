@@ -35,7 +35,7 @@ class Limits:
     wall: int = 60
     cpu: int = 40
     cell: int = 10
-    memory: int = 2 * 2**30
+    memory: int = 2**30
     disk: int = 64 * 2**20
     processes: int = 8
 
