@@ -13,8 +13,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import QUESTIONS, work, written
-from test_sandbox import DAEMON, FORKS, running
+from toy_assignment import DAEMON, FORKS, QUESTIONS, running, work, written
 
 from deepdyn_np.classroom.grade import grade
 from deepdyn_np.classroom.release import release

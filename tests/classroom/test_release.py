@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import MEAN, SCORES, WHY, master
+from toy_assignment import MEAN, SCORES, WHY, master
 
 from deepdyn_np.classroom.release import release, solution_lines
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy_assignment import DAEMON, FORKS, running
 
 from deepdyn_np.classroom.questions import Code
 from deepdyn_np.classroom.sandbox import Limits, Sandbox, SandboxError, best_isolation
@@ -31,18 +32,6 @@ def run(*cells, limits=LIMITS, isolation=isolation):
         errors = [error for _, error in sandbox.run(list(enumerate(cells, 1)))]
         kind, got = sandbox.value("got")
         return errors, got if kind == "value" else (kind, got)
-
-
-def running(mark):
-    """Process ids whose command line holds ``mark``."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if mark.encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-        except OSError:
-            pass
-    return found
 
 
 def test_this_machine_isolates_fully():
@@ -178,36 +167,9 @@ def test_a_hundred_megabytes_of_prints_go_nowhere():
     assert errors == [None] and got == 1
 
 
-FORKS = """
-import os, time
-started = 0
-for _ in range(40):
-    try: child = os.fork()
-    except OSError: break
-    if child == 0:
-        time.sleep(30)
-        os._exit(0)
-    started += 1
-got = started
-"""
-
-
 def test_processes_are_limited():
     errors, got = run(FORKS)
     assert errors == [None] and got <= LIMITS.processes
-
-
-DAEMON = """
-import os, subprocess, sys, time
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        os.execv(sys.executable, [sys.executable, '-I', '-c', 'import time; time.sleep(60)', '{mark}'])
-    os._exit(0)
-subprocess.Popen([sys.executable, '-I', '-c', 'import time; time.sleep(60)', '{mark}'])
-time.sleep(1)
-got = 1
-"""
 
 
 def test_nothing_is_left_running():

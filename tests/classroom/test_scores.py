@@ -7,7 +7,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
-from conftest import work, written
+from toy_assignment import work, written
 
 from deepdyn_np.classroom.__main__ import main
 from deepdyn_np.classroom.feedback import feedback
