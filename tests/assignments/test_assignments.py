@@ -16,9 +16,11 @@ import pytest
 
 from deepdyn_np.classroom.assignments import load_assignment
 from deepdyn_np.classroom.grade import Task, grade_submission
+from deepdyn_np.classroom.judge import judge_function
 from deepdyn_np.classroom.questions import RELEASED_ID, Function, Number, Written
 from deepdyn_np.classroom.release import release
 from deepdyn_np.classroom.sandbox import Limits, best_isolation
+from deepdyn_np.classroom.worker import decode, encode
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.parent.name for path in (ROOT / "book" / "assignments").glob("*/questions.py"))
@@ -157,6 +159,26 @@ def test_each_wrong_answer_is_rejected_with_its_message(name):
     for question in questions(name, Number, Function):
         documented = {mistake.message for mistake in question.mistakes if "as it was released" not in mistake.message}
         assert named[question.name] == documented, question.name
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_each_mistake_is_told_from_the_others_whatever_is_drawn(name, seed):
+    for question in questions(name, Function):
+        rng = np.random.default_rng(seed)
+        draws = [question.inputs(rng, draw) for draw in range(question.draws)]
+        for mistake in question.mistakes:
+            calls = [(lambda arguments=arguments: arguments, value) for arguments, value in made(mistake, draws)]
+            assert judge_function(question, calls).message == mistake.message
+
+
+def made(mistake, draws):
+    """The pairs of arguments and value until the mistake stops with an error, as it would in a notebook."""
+    for arguments in draws:
+        try:
+            with np.errstate(all="ignore"):
+                yield arguments, decode(encode(mistake.answer(*arguments)))
+        except ValueError:
+            return
 
 
 def test_numbers_of_the_released_id_are_recognised(name):
