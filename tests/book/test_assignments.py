@@ -56,7 +56,8 @@ def test_student_versions_show_no_solution():
 
 
 def test_the_book_shows_no_solution(site):
-    assert leaks(site) == []
+    explained = {("instructors.html", marker) for marker in MARKERS} | {("instructors.md", marker) for marker in MARKERS}
+    assert set(leaks(site)) <= explained  # the page for instructors says what the markers are
 
 
 @pytest.mark.parametrize("kind", ["page", "notebook", "search index"])
