@@ -24,7 +24,9 @@ def hide_in_page(app, doctree):
 def _code_of_exercises(doctree):
     for section in doctree.findall(nodes.section):
         if isinstance(section[0], nodes.title) and section[0].astext() == SECTION:
-            yield from [node for node in section.findall(nodes.container) if node.get("nb_element") == "cell_code"]
+            yield from [
+                node for node in section.findall(nodes.container) if node.get("nb_element") == "cell_code"
+            ]
 
 
 def without_solutions(notebook):

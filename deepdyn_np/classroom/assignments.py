@@ -17,8 +17,12 @@ def find_assignment(name):
         if path.exists() and (folder / "questions.py").is_file():
             return folder.resolve()
     known = sorted(path.parent.name for path in SHELF.glob("*/questions.py"))
-    fail("assignment", "a folder with a questions.py, or a name in book/assignments", f"{name}",
-         f"Known here: {', '.join(known)}." if known else "Run this in the book's own folder, or give a path.")
+    fail(
+        "assignment",
+        "a folder with a questions.py, or a name in book/assignments",
+        f"{name}",
+        f"Known here: {', '.join(known)}." if known else "Run this in the book's own folder, or give a path.",
+    )
 
 
 def load_assignment(folder):
@@ -41,12 +45,21 @@ def _load(file, source):
     module.__file__ = file
     exec(compile(source, file, "exec"), vars(module))
     assignment = getattr(module, "ASSIGNMENT", None)
-    expect(isinstance(assignment, Assignment), f"{file}", "ASSIGNMENT, a questions.Assignment", type(assignment).__name__)
+    expect(
+        isinstance(assignment, Assignment),
+        f"{file}",
+        "ASSIGNMENT, a questions.Assignment",
+        type(assignment).__name__,
+    )
     names = [question.name for question in assignment.questions]
     expect(len(set(names)) == len(names), f"{file}", "questions of different names", ", ".join(names))
     for question in assignment.questions:
-        expect(isinstance(question, (Number, Function, Written)), f"{file}", "questions of the kinds Number, Function, Written",
-               type(question).__name__)
+        expect(
+            isinstance(question, (Number, Function, Written)),
+            f"{file}",
+            "questions of the kinds Number, Function, Written",
+            type(question).__name__,
+        )
     return assignment
 
 

@@ -18,12 +18,14 @@ PAGE = Template("""<!DOCTYPE html>
 <style>
 :root { color-scheme: light dark; --faint: light-dark(#595959, #b0b0b0); --line: light-dark(#d0d0d0, #505050);
         --right: light-dark(#17632d, #7fd396); --wrong: light-dark(#9c2b12, #ffa48c); }
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem;
+       overflow-wrap: break-word; }
 h1 { font-size: 1.5rem; margin-bottom: 0; }
 h2 { font-size: 1.05rem; margin: 0; }
 section { border-top: 1px solid var(--line); padding: .8rem 0; }
 p { margin: .2rem 0; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--line); padding-left: .8rem; margin: .4rem 0; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--line); padding-left: .8rem;
+      margin: .4rem 0; }
 .faint { color: var(--faint); }
 .right { color: var(--right); }
 .wrong { color: var(--wrong); }
@@ -45,8 +47,12 @@ SECTION = Template("""<section>
 <p><span class="$tone">$points of $maximum points, $verdict</span> <span class="faint">($name)</span></p>
 $body
 </section>""")
-VERDICTS = {"right": ("right", "right"), "wrong": ("wrong", "not right"), "missing": ("wrong", "not answered"),
-            "stopped": ("wrong", "no answer in time")}
+VERDICTS = {
+    "right": ("right", "right"),
+    "wrong": ("wrong", "not right"),
+    "missing": ("wrong", "not answered"),
+    "stopped": ("wrong", "no answer in time"),
+}
 
 
 def write_feedback(scores, journal, folder):
@@ -56,8 +62,13 @@ def write_feedback(scores, journal, folder):
     script; what a student wrote is shown as text.
     """
     marks = read_marks(scores)
-    expect(Path(journal).exists(), "scores", "the grader's journal beside the table", f"no file {journal}",
-           "Keep the two together; or grade again, which writes both.")
+    expect(
+        Path(journal).exists(),
+        "scores",
+        "the grader's journal beside the table",
+        f"no file {journal}",
+        "Keep the two together; or grade again, which writes both.",
+    )
     with Journal(journal) as book:
         results = book.results()
     folder, pages = Path(folder), []
@@ -73,16 +84,20 @@ def write_feedback(scores, journal, folder):
 def feedback(result, marks):
     """The page of one result, as HTML; ``marks`` are the points given by hand, by question."""
     parts = result["questions"]
-    points = {name: marks.get(name) if part["kind"] == "by hand" else part["points"] for name, part in parts.items()}
+    points = {
+        name: marks.get(name) if part["kind"] == "by hand" else part["points"] for name, part in parts.items()
+    }
     open_ones = sum(value is None for value in points.values())
     remarks = [*([result["status"]] if result["status"] != "graded" else []), *result["remarks"]]
     return PAGE.substitute(
-        assignment=escape(result["assignment"]), student=escape(result["student"]),
+        assignment=escape(result["assignment"]),
+        student=escape(result["student"]),
         total=f"{sum(value for value in points.values() if value is not None):g}",
         maximum=f"{sum(part['max'] for part in parts.values()):g}",
         pending=f", {open_ones} answer{'s' * (open_ones > 1)} not yet graded" if open_ones else "",
         remarks="\n".join(f'<p class="wrong">Note: {escape(remark)}</p>' for remark in remarks),
-        sections="\n".join(_section(name, part, points[name]) for name, part in parts.items()))
+        sections="\n".join(_section(name, part, points[name]) for name, part in parts.items()),
+    )
 
 
 def _section(name, part, points):
@@ -90,5 +105,12 @@ def _section(name, part, points):
         tone, verdict, body = "faint", "graded by a person", f"<pre>{escape(part['message'])}</pre>"
     else:
         (tone, verdict), body = VERDICTS[part["kind"]], f"<p>{escape(part['message'])}</p>"
-    return SECTION.substitute(title=escape(part["title"]), name=escape(name), tone=tone, verdict=verdict, body=body,
-                              points="–" if points is None else f"{points:g}", maximum=f"{part['max']:g}")
+    return SECTION.substitute(
+        title=escape(part["title"]),
+        name=escape(name),
+        tone=tone,
+        verdict=verdict,
+        body=body,
+        points="–" if points is None else f"{points:g}",
+        maximum=f"{part['max']:g}",
+    )

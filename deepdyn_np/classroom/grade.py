@@ -44,7 +44,7 @@ class Task:
 
 
 def grade_submission(task):
-    """The result of one submission, as a dict that JSON can hold. It never raises for what a student wrote."""
+    """The result of one submission, as a dict that JSON can hold, whatever a student wrote."""
     start = time.monotonic()
     assignment = load_assignment(task.assignment)
     result = {"student": task.student, "assignment": assignment.name, "status": "graded", "remarks": []}
@@ -55,8 +55,10 @@ def grade_submission(task):
         result["status"] = f"not graded: {error}"
         verdicts = {question.name: Verdict("missing", 0, "Not graded.") for question in assignment.questions}
     result["seconds"] = round(time.monotonic() - start, 2)
-    result["questions"] = {question.name: {**vars(verdicts[question.name]), "max": question.points, "title": question.title}
-                           for question in assignment.questions}
+    result["questions"] = {
+        question.name: {**vars(verdicts[question.name]), "max": question.points, "title": question.title}
+        for question in assignment.questions
+    }
     return result
 
 
@@ -87,7 +89,11 @@ class _Grading:
             self.starts += 1
             left = min(self.task.limits.wall, int(self.deadline - time.monotonic()))
             if self.starts > STARTS or left < 1:
-                self.lost = "the notebook used up its time" if left < 1 else "the notebook ended its process again and again"
+                self.lost = (
+                    "the notebook used up its time"
+                    if left < 1
+                    else "the notebook ended its process again and again"
+                )
                 self.remarks.append(self.lost)
                 return
             self.sandbox = Sandbox(self.task.isolation, replace(self.task.limits, wall=left))
@@ -108,12 +114,16 @@ class _Grading:
 
     def _compare_ids(self):
         kind, claimed = self._ask("value", "student")
-        if kind == "value" and not (isinstance(claimed, str) and claimed.strip().lower() == self.task.student.strip().lower()):
-            self.remarks.append(f"the notebook's student id is {str(claimed)[:40]!r}, the file's is {self.task.student!r}; "
-                                "graded with the data of the file's")
+        if kind == "value" and not (
+            isinstance(claimed, str) and claimed.strip().lower() == self.task.student.strip().lower()
+        ):
+            self.remarks.append(
+                f"the notebook's student id is {str(claimed)[:40]!r}, the file's is {self.task.student!r}; "
+                "graded with the data of the file's"
+            )
 
     def _ask(self, method, *arguments):
-        """What the sandbox answers; if that ends it, ``("stopped", why)``, and a new one for the next question."""
+        """What the sandbox answers; if that ends it, ``("stopped", why)``, and a new one is started."""
         if self.lost:
             return "stopped", self.lost
         try:
@@ -135,10 +145,14 @@ class _Grading:
             return judge_number(question, got, self.assignment.data(self.task.student))
         calls = []
         for draw in range(question.draws):
+
             def arguments(draw=draw):
                 return question.inputs(_rng(self.task.seed, question.name, draw), draw)
+
             kind, got = self._ask("call", question.name, arguments())
-            if kind != "value":  # an earlier call may tell more: a transposed matrix stops only where the shapes differ
+            if (
+                kind != "value"
+            ):  # an earlier call may tell more: a transposed matrix stops only where the shapes differ
                 earlier = judge_function(question, calls)
                 return earlier if earlier.kind == "wrong" else self._failed(question, kind, got)
             calls.append((arguments, got))
@@ -155,9 +169,14 @@ class _Grading:
             subject = "The function returns" if isinstance(question, Function) else f"`{question.name}` is"
             return Verdict("wrong", 0, f"{subject} {what}.")
         unanswered = [number for number, error in self.errors.items() if error.startswith(UNANSWERED)]
-        follow = tuple(f"NameError: name '{other.name}'" for other in self.assignment.questions)  # of an unanswered one
-        broken = {number: error for number, error in self.errors.items()
-                  if number not in unanswered and not error.startswith(follow)}
+        follow = tuple(
+            f"NameError: name '{other.name}'" for other in self.assignment.questions
+        )  # of an unanswered one
+        broken = {
+            number: error
+            for number, error in self.errors.items()
+            if number not in unanswered and not error.startswith(follow)
+        }
         if unanswered and not broken:
             return Verdict("missing", 0, "Not answered.")
         why = "".join(f" Cell {number} stopped: {error}." for number, error in list(broken.items())[:2])
@@ -169,15 +188,25 @@ def _rng(seed, name, draw):
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
-def grade(submissions, assignment, journal, *, executor=None, jobs=None, limits=Limits(), isolation=None,
-          students=(), progress=False):
+def grade(
+    submissions,
+    assignment,
+    journal,
+    *,
+    executor=None,
+    jobs=None,
+    limits=Limits(),
+    isolation=None,
+    students=(),
+    progress=False,
+):
     """Grade all submissions; return the results in the order of the students' ids.
 
     Parameters
     ----------
     submissions : path
-        A folder of notebooks ``<student>.ipynb``, nbgrader's tree ``<student>/<assignment>/<assignment>.ipynb``,
-        or one notebook.
+        What `submissions.collect` takes: a folder of notebooks ``<student>.ipynb``, nbgrader's tree, or
+        one notebook.
     assignment : str or path
         What `assignments.find_assignment` finds.
     journal : path
@@ -209,8 +238,13 @@ def grade(submissions, assignment, journal, *, executor=None, jobs=None, limits=
     _try_references(asked)
     isolation = isolation or best_isolation()[0]
     inside = [place for place in python_folders() if folder.is_relative_to(place)]
-    expect(not inside, "assignment", "a folder outside Python's own, which students' processes can read", f"{folder}",
-           f"Make the virtual environment in a folder of its own, not in {inside[0] if inside else ''}.")
+    expect(
+        not inside,
+        "assignment",
+        "a folder outside Python's own, which students' processes can read",
+        f"{folder}",
+        f"Make the virtual environment in a folder of its own, not in {inside[0] if inside else ''}.",
+    )
     fingerprint = hashlib.sha256((folder / "questions.py").read_bytes()).hexdigest()
     handed_in = collect(submissions, asked.name)
     with Journal(journal) as book:
@@ -246,14 +280,20 @@ def grade(submissions, assignment, journal, *, executor=None, jobs=None, limits=
             raise
         if own:
             own.shutdown()
-    absent = {student: not_graded(asked, student, "no submission") for student in students if student not in results}
+    absent = {
+        student: not_graded(asked, student, "no submission") for student in students if student not in results
+    }
     return [result for _, result in sorted({**results, **absent}.items())]
 
 
 def _processes(jobs):
     """Processes of this machine; Ctrl-C is for the one that waits for them."""
-    return ProcessPoolExecutor(jobs or os.cpu_count(), multiprocessing.get_context("spawn"),
-                               initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
+    return ProcessPoolExecutor(
+        jobs or os.cpu_count(),
+        multiprocessing.get_context("spawn"),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
 
 
 def _try_references(assignment):
@@ -267,7 +307,21 @@ def _try_references(assignment):
 
 def not_graded(assignment, student, why):
     """The result of a student whose work could not be graded."""
-    return {"student": student, "assignment": assignment.name, "status": why, "remarks": [], "seconds": 0.0, "version": "",
-            "questions": {question.name: {"kind": "missing", "points": 0, "message": "Not graded.",
-                                          "max": question.points, "title": question.title}
-                          for question in assignment.questions}}
+    return {
+        "student": student,
+        "assignment": assignment.name,
+        "status": why,
+        "remarks": [],
+        "seconds": 0.0,
+        "version": "",
+        "questions": {
+            question.name: {
+                "kind": "missing",
+                "points": 0,
+                "message": "Not graded.",
+                "max": question.points,
+                "title": question.title,
+            }
+            for question in assignment.questions
+        },
+    }

@@ -28,8 +28,13 @@ class Journal:
                 else:
                     self._results[entry["result"]["assignment"], entry["result"]["student"]] = entry
             except (ValueError, KeyError, TypeError):
-                expect(False, "journal", f"a file that the grader wrote, at {self.path}", "another one",
-                       "Give another output file.")
+                expect(
+                    False,
+                    "journal",
+                    f"a file that the grader wrote, at {self.path}",
+                    "another one",
+                    "Give another output file.",
+                )
         self.file = open(self.path, "ab")
         self.file.truncate(end)
         return self
@@ -38,7 +43,7 @@ class Journal:
         self.file.close()
 
     def seed(self, default):
-        """The seed of all drawn arguments: that of the journal's first use, so that all are asked the same."""
+        """The seed of all drawn arguments, that of the journal's first use: all are asked the same."""
         if self._seed is None:
             self._seed = default
             self._append({"seed": default})

@@ -69,13 +69,19 @@ def difference(got, right, question, exact=True):
             return f"Expected a dict with the keys {', '.join(right)}, got the keys {', '.join(got)[:200]}."
         return _first(((f"Entry {key!r}", got[key], right[key]) for key in right), question, exact)
     if isinstance(right, str | None):
-        same = got == right if right is None else isinstance(got, str) and got.strip().lower() == right.strip().lower()
+        same = (
+            got == right
+            if right is None
+            else isinstance(got, str) and got.strip().lower() == right.strip().lower()
+        )
         return "" if same else f"Expected {'None' if right is None else 'a certain text'}, got {_kind(got)}."
     if isinstance(right, (list, tuple)) and not _regular(right):
         parts = list(got) if isinstance(got, tuple) or getattr(got, "ndim", 0) else None
         if parts is None or len(parts) != len(right):
             return f"Expected {len(right)} values, got {_kind(got)}."
-        return _first(((f"Value {k}", g, r) for k, (g, r) in enumerate(zip(parts, right), 1)), question, exact)
+        return _first(
+            ((f"Value {k}", g, r) for k, (g, r) in enumerate(zip(parts, right), 1)), question, exact
+        )
     return _array_difference(got, np.asarray(right), question, exact)
 
 
@@ -106,11 +112,14 @@ def _array_difference(got, right, question, exact):
         return f"Expected {_kind(right)}, got {_kind(got)}."
     if np.squeeze(values).shape != np.squeeze(right).shape:
         turned = values.ndim == right.ndim == 2 and values.T.shape == right.shape
-        return (f"Expected {_kind(right)}, got {_kind(values)}."
-                + (" Is it transposed?" if turned else ""))
+        return f"Expected {_kind(right)}, got {_kind(values)}." + (" Is it transposed?" if turned else "")
     values, right = np.squeeze(values), np.squeeze(right)
     if np.isnan(values).any() and not np.isnan(right).any():
-        return f"{'The value is' if values.ndim == 0 else f'{np.isnan(values).sum()} of {values.size} values are'} nan."
+        return (
+            "The value is nan."
+            if values.ndim == 0
+            else f"{np.isnan(values).sum()} of {values.size} values are nan."
+        )
     rtol, atol = question.rtol, question.atol
     if values.dtype.kind in "fc" and np.finfo(values.dtype).eps > 1e-10:
         scale = np.abs(right[np.isfinite(right)]).max(initial=0)
@@ -122,19 +131,26 @@ def _array_difference(got, right, question, exact):
             return ""
         for factor, words in FACTORS.items():
             if right.any() and np.allclose(values, factor * right, rtol, atol):
-                return f"{'The value is' if values.ndim == 0 else 'All values are'} {words} the right one{'s' * (values.ndim > 0)}."
+                one = values.ndim == 0
+                return (
+                    f"The value is {words} the right one."
+                    if one
+                    else f"All values are {words} the right ones."
+                )
     if values.ndim == 0:
         return "The value is not the right one." + (_off(values, right) if exact else "")
-    return (f"{(~near).sum()} of {near.size} values are not the right ones."
-            + (_off(values, right) if exact else ""))
+    return f"{(~near).sum()} of {near.size} values are not the right ones." + (
+        _off(values, right) if exact else ""
+    )
 
 
 def _off(values, right):
-    """The size of the largest error, which for values of drawn arguments helps and reveals nothing to keep."""
+    """The size of the largest error: for drawn arguments it helps, and reveals nothing to keep."""
     with np.errstate(all="ignore"):
         error = np.abs(values - right)
         error = error[np.isfinite(error)].max(initial=0)
-    return f" The largest error is {error:.2g}, among values up to {np.abs(right[np.isfinite(right)]).max(initial=0):.2g}."
+    largest = np.abs(right[np.isfinite(right)]).max(initial=0)
+    return f" The largest error is {error:.2g}, among values up to {largest:.2g}."
 
 
 def _kind(value):

@@ -30,8 +30,18 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 NOBODY = 65534
 UNUSED_UIDS = 2_000_000_000  # plus a process id: a user that owns nothing and runs nothing else
 HOME = "/home/student"
-SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc/ld.so.cache",
-          "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
+SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/bin",
+    "/etc/ld.so.cache",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/random",
+    "/dev/urandom",
+)
 FONTS = "/usr/share/fonts"  # matplotlib would read all of them, each time; it brings its own
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -73,7 +83,11 @@ def enter_namespaces(root):
     uid, gid = os.getuid(), os.getgid()
     call("unshare", NEWIPC | NEWPID | NEWNET | (0 if root else NEWUSER))
     if not root:
-        for file, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        for file, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{uid} {uid} 1"),
+            ("gid_map", f"{gid} {gid} 1"),
+        ):
             with open(f"/proc/self/{file}", "w") as map_file:
                 map_file.write(text)
 
@@ -100,17 +114,28 @@ def start(settings, full, root, uid):
             os.setgroups([])
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(uid, uid, uid)
-        environment = {"PATH": "/usr/bin:/bin", "HOME": home, "LANG": "C.UTF-8", "MPLBACKEND": "Agg",
-                       "MPLCONFIGDIR": home, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": home,
+            "LANG": "C.UTF-8",
+            "MPLBACKEND": "Agg",
+            "MPLCONFIGDIR": home,
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
         # the last thing before the student's own: from here on nothing can be reported
         report = os.dup(2)
         os.set_inheritable(report, False)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 2)
         try:
-            os.execve(settings["python"], [settings["python"], "-I", "-B", "-c", settings["worker"]], environment)
+            os.execve(
+                settings["python"], [settings["python"], "-I", "-B", "-c", settings["worker"]], environment
+            )
         except OSError as error:
-            os.write(report, f"failed: user {uid} cannot run {settings['python']}: {error.strerror}\n".encode())
+            os.write(
+                report, f"failed: user {uid} cannot run {settings['python']}: {error.strerror}\n".encode()
+            )
     except (OSError, ValueError) as error:
         os.write(2, f"failed: {getattr(error, 'strerror', None) or error}\n".encode())
     os._exit(1)
@@ -132,7 +157,14 @@ def new_root(settings):
     folder = settings["folder"]
     call("unshare", NEWNS)
     call("mount", "none", "/", None, MS_REC | MS_PRIVATE, None)
-    call("mount", "tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, f"size={settings['disk']},nr_inodes=10000,mode=755")
+    call(
+        "mount",
+        "tmpfs",
+        folder,
+        "tmpfs",
+        MS_NOSUID | MS_NODEV,
+        f"size={settings['disk']},nr_inodes=10000,mode=755",
+    )
     for path in (*SYSTEM, *settings["readable"]):
         show(path, folder)
     if os.path.isdir(folder + FONTS):
@@ -216,6 +248,7 @@ def remove(folder):
         os.rmdir(folder)  # with a file system of its own, nothing is in it
     except OSError:
         import shutil  # takes as long to import as all the rest
+
         shutil.rmtree(folder, ignore_errors=True)
 
 

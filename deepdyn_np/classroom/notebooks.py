@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import nbformat
 from nbformat.reader import NotJSONError
-from nbformat.reader import reads as read_any_version  # without validation: a student's file need not be perfect
+from nbformat.reader import (
+    reads as read_any_version,
+)  # without validation: a student's file need not be perfect
 
 from deepdyn_np.errors import fail
 
@@ -18,7 +20,7 @@ class NotANotebookError(ValueError):
 
 @dataclass(frozen=True)
 class Submission:
-    """What is graded of a student's notebook: the code cells by their number, the answers in words by grade id."""
+    """What is graded of a notebook: code cells with their numbers, and texts by grade id."""
 
     cells: list
     texts: dict
@@ -54,5 +56,7 @@ def read_submission(content):
         raise NotANotebookError("the file is not a notebook") from None
     if len(cells) > MOST_CELLS:
         raise NotANotebookError(f"the notebook has more than {MOST_CELLS} cells")
-    return Submission([(number, source) for number, (kind, source, _) in enumerate(cells, 1) if kind == "code"],
-                      {name: source for name, (_, source, _) in zip(grade_ids, cells) if name})
+    return Submission(
+        [(number, source) for number, (kind, source, _) in enumerate(cells, 1) if kind == "code"],
+        {name: source for name, (_, source, _) in zip(grade_ids, cells) if name},
+    )

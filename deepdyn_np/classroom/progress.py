@@ -28,6 +28,14 @@ class Bar:
             return
         self.last, filled = now, 24 * self.done // max(self.total, 1)
         new = self.done - self.before
-        left = f", {(now - self.start) / new * (self.total - self.done):.0f} s left" if new and self.done < self.total else ""
-        print(f"\r{self.label} [{'#' * filled:<24}] {self.done} of {self.total}{left}   ",
-              end="", file=sys.stderr, flush=True)
+        left = (
+            f", {(now - self.start) / new * (self.total - self.done):.0f} s left"
+            if new and self.done < self.total
+            else ""
+        )
+        print(
+            f"\r{self.label} [{'#' * filled:<24}] {self.done} of {self.total}{left}   ",
+            end="",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -111,9 +111,11 @@ RELEASED_ID = "your-student-id"  # what a released notebook has in the place of 
 
 def with_released_id(answer, data):
     """The `Mistake` of a number, ``answer(data(student))``, whose student did not put in the own id."""
-    return Mistake("These are the numbers of the id in the notebook as it was released. Put your own student "
-                   "id into the cell at the top, and run the notebook again.",
-                   lambda _: answer(data(RELEASED_ID)))
+    return Mistake(
+        "These are the numbers of the id in the notebook as it was released. Put your own student "
+        "id into the cell at the top, and run the notebook again.",
+        lambda _: answer(data(RELEASED_ID)),
+    )
 
 
 def personal_rng(student):

@@ -41,7 +41,12 @@ def release(master):
                 cell.metadata["editable"] = False
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    expect(not REGION.search("\n".join(cell.source for cell in notebook.cells)), "master", "every marker removed", "one left")
+    expect(
+        not REGION.search("\n".join(cell.source for cell in notebook.cells)),
+        "master",
+        "every marker removed",
+        "one left",
+    )
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"
 
@@ -68,12 +73,19 @@ def _strip(cell, role):
             expect(inside is None, "marker", f"END {inside}", mark[0], "Regions cannot be nested.")
             inside = mark[2]
             wanted = "solution" if inside == "SOLUTION" else "grade"
-            expect(role.get(wanted), "marker", f"{mark[0]} in a cell whose nbgrader metadata say {wanted}", "one without")
+            expect(
+                role.get(wanted),
+                "marker",
+                f"{mark[0]} in a cell whose nbgrader metadata say {wanted}",
+                "one without",
+            )
             if inside == "SOLUTION":
                 stubbed = True
                 lines += [re.match(r"\s*", line)[0] + part for part in stub]
         elif mark:
-            expect(inside == mark[2], "marker", f"END {inside}" if inside else "no END before its BEGIN", mark[0])
+            expect(
+                inside == mark[2], "marker", f"END {inside}" if inside else "no END before its BEGIN", mark[0]
+            )
             inside = None
         elif inside is None:
             lines.append(line)
@@ -91,10 +103,22 @@ def _match(notebook, assignment):
         seen.add(name)
         if role.get("grade"):
             graded[name] = role.get("points"), bool(role.get("solution"))
-    asked = {question.name: (question.points, isinstance(question, Written)) for question in assignment.questions}
+    asked = {
+        question.name: (question.points, isinstance(question, Written)) for question in assignment.questions
+    }
     for name in {**asked, **graded}:
-        expect(name in graded, "master", f"a graded cell with the grade id {name}, a question of questions.py", "none")
+        expect(
+            name in graded,
+            "master",
+            f"a graded cell with the grade id {name}, a question of questions.py",
+            "none",
+        )
         expect(name in asked, "master", f"questions.py to have the question {name}, a graded cell", "none")
-        expect(graded[name] == asked[name], "master",
-               "{} points for {} ({}), as in questions.py".format(asked[name][0], name, "written" if asked[name][1] else "tested"),
-               "{} ({})".format(graded[name][0], "written" if graded[name][1] else "tested"))
+        expect(
+            graded[name] == asked[name],
+            "master",
+            "{} points for {} ({}), as in questions.py".format(
+                asked[name][0], name, "written" if asked[name][1] else "tested"
+            ),
+            "{} ({})".format(graded[name][0], "written" if graded[name][1] else "tested"),
+        )

@@ -41,7 +41,14 @@ class Limits:
 
     def rlimits(self):
         """The limits as the system knows them, by the names of ``resource``."""
-        return {"CPU": self.cpu, "AS": self.memory, "FSIZE": self.disk, "NPROC": self.processes, "NOFILE": 128, "CORE": 0}
+        return {
+            "CPU": self.cpu,
+            "AS": self.memory,
+            "FSIZE": self.disk,
+            "NPROC": self.processes,
+            "NOFILE": 128,
+            "CORE": 0,
+        }
 
 
 class SandboxError(RuntimeError):
@@ -61,13 +68,28 @@ class Sandbox:
     def __init__(self, isolation, limits):
         self.limits = limits
         self.folder = tempfile.TemporaryDirectory(prefix="classroom-", ignore_cleanup_errors=True)
-        settings = {"isolation": isolation, "folder": self.folder.name, "wall": limits.wall, "disk": limits.disk,
-                    "rlimits": limits.rlimits(), "readable": python_folders(), "python": sys.executable, "worker": WORKER}
+        settings = {
+            "isolation": isolation,
+            "folder": self.folder.name,
+            "wall": limits.wall,
+            "disk": limits.disk,
+            "rlimits": limits.rlimits(),
+            "readable": python_folders(),
+            "python": sys.executable,
+            "worker": WORKER,
+        }
         self.deadline = time.monotonic() + limits.wall + 5  # the keeper's comes first
         self.received, self.requests = bytearray(), 0
         self.keeper = subprocess.Popen(
-            [sys.executable, "-I", "-S", launch.__file__, json.dumps(settings)], cwd="/", start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, env={"PATH": "/usr/bin:/bin"})
+            [sys.executable, "-I", "-S", launch.__file__, json.dumps(settings)],
+            cwd="/",
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env={"PATH": "/usr/bin:/bin"},
+        )
 
     def __enter__(self):
         return self
@@ -76,7 +98,7 @@ class Sandbox:
         self.close()
 
     def run(self, cells):
-        """Run ``cells``, pairs of a number and a source; yield the number and what went wrong, or None, of each."""
+        """Run ``cells``, pairs of number and source; yield each number, and what went wrong or None."""
         self._send({"cells": cells, "seconds": self.limits.cell})
         if self._receive(START) != {"ready": True}:
             raise SandboxError(GARBLED)
@@ -95,7 +117,7 @@ class Sandbox:
         return self._ask({"name": name, "call": [worker.encode(argument) for argument in arguments]})
 
     def _ask(self, request):
-        """A pair: ``("value", value)``, ``("error", what went wrong)``, ``("odd", what it is)``, ``("missing", None)``."""
+        """``("value", value)``, ``("error", why)``, ``("odd", what it is)`` or ``("missing", None)``."""
         self.requests += 1
         self._send({"id": self.requests, **request})
         answer = self._receive()
@@ -115,7 +137,7 @@ class Sandbox:
         try:
             data = memoryview(json.dumps(message).encode() + b"\n")
             while data:  # the pipe breaks at the latest when the keeper's time is up
-                data = data[self.keeper.stdin.write(data):]
+                data = data[self.keeper.stdin.write(data) :]
         except BrokenPipeError:
             raise SandboxError(self.how_it_ended()) from None
 
@@ -150,10 +172,12 @@ class Sandbox:
         report = self.keeper.stderr.read().decode(errors="replace").strip()
         if report.startswith("failed: "):
             raise OSError(report.splitlines()[0].removeprefix("failed: "))
-        words = {"out of time": f"out of time: {self.limits.wall} s for the whole notebook",
-                 "killed by signal 9": "its process was killed: out of processor time or memory",
-                 "killed by signal 24": f"out of processor time: {self.limits.cpu} s for the whole notebook",
-                 "killed by signal 11": "its process crashed: segmentation fault, or out of memory"}
+        words = {
+            "out of time": f"out of time: {self.limits.wall} s for the whole notebook",
+            "killed by signal 9": "its process was killed: out of processor time or memory",
+            "killed by signal 24": f"out of processor time: {self.limits.cpu} s for the whole notebook",
+            "killed by signal 11": "its process crashed: segmentation fault, or out of memory",
+        }
         return words.get(report, f"its process {report}")
 
     def close(self):
@@ -171,7 +195,7 @@ class Sandbox:
 
 
 def python_folders():
-    """The folders that Python and its packages are in; the sandbox can read them, and no others of the user's."""
+    """The folders of Python and its packages, which a student's process can read."""
     return sorted({sys.base_prefix, sys.prefix, str(Path(sys.executable).resolve().parent.parent)}, key=len)
 
 
@@ -189,7 +213,9 @@ def best_isolation():
         try:
             with Sandbox(isolation, Limits()) as sandbox:
                 if list(sandbox.run([(0, "import numpy")])) == [(0, None)]:
-                    return isolation, "; ".join(reasons) or ("" if isolation == "full" else "this is not Linux")
+                    return isolation, "; ".join(reasons) or (
+                        "" if isolation == "full" else "this is not Linux"
+                    )
                 raise OSError("numpy cannot be imported")
         except (OSError, SandboxError) as error:
             reasons.append(str(error))

@@ -26,13 +26,26 @@ def write_scores(path, results):
     writer.writerow(["student", "assignment", "status", *names, *FIXED, "version"])
     for result in results:
         given = marks.get((result["assignment"], result["student"], result["version"]), {})
-        points = [given.get(name) if part["kind"] == "by hand" else part["points"]
-                  for name, part in result["questions"].items()]
-        writer.writerow([_safe(cell) for cell in (
-            result["student"], result["assignment"], result["status"],
-            *("" if value is None else f"{value:g}" for value in points),
-            f"{sum(value for value in points if value is not None):g}", f"{_maximum(result):g}",
-            f"{result['seconds']:.2f}", what_failed(result), result["version"])])
+        points = [
+            given.get(name) if part["kind"] == "by hand" else part["points"]
+            for name, part in result["questions"].items()
+        ]
+        writer.writerow(
+            [
+                _safe(cell)
+                for cell in (
+                    result["student"],
+                    result["assignment"],
+                    result["status"],
+                    *("" if value is None else f"{value:g}" for value in points),
+                    f"{sum(value for value in points if value is not None):g}",
+                    f"{_maximum(result):g}",
+                    f"{result['seconds']:.2f}",
+                    what_failed(result),
+                    result["version"],
+                )
+            ]
+        )
     _replace(path, table.getvalue())
 
 
@@ -42,23 +55,37 @@ def read_marks(path):
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         head = rows.fieldnames or []
-        expect({"student", "assignment", "status", *FIXED, "version"} <= set(head), "scores",
-               f"a table that the grader wrote, at {path}", f"the columns {', '.join(head)[:200]}")
-        names = head[3:head.index("total")]
+        expect(
+            {"student", "assignment", "status", *FIXED, "version"} <= set(head),
+            "scores",
+            f"a table that the grader wrote, at {path}",
+            f"the columns {', '.join(head)[:200]}",
+        )
+        names = head[3 : head.index("total")]
         for row in rows:
             place = row["assignment"], row["student"].removeprefix("'"), row["version"]
             try:
-                marks[place] = {name: float(row[name].replace(",", ".")) for name in names if (row[name] or "").strip()}
+                marks[place] = {
+                    name: float(row[name].replace(",", ".")) for name in names if (row[name] or "").strip()
+                }
             except ValueError:
-                expect(False, "scores", f"numbers as points of {row['student']}",
-                       ", ".join(str(row[name]) for name in names), "Repair the table, then run this again.")
+                expect(
+                    False,
+                    "scores",
+                    f"numbers as points of {row['student']}",
+                    ", ".join(str(row[name]) for name in names),
+                    "Repair the table, then run this again.",
+                )
     return marks
 
 
 def what_failed(result):
     """All that cost points, and all that is remarkable, in one line."""
-    lost = [f"{name}: {part['message']}" for name, part in result["questions"].items()
-            if part["kind"] not in ("right", "by hand") and part["message"] != "Not graded."]
+    lost = [
+        f"{name}: {part['message']}"
+        for name, part in result["questions"].items()
+        if part["kind"] not in ("right", "by hand") and part["message"] != "Not graded."
+    ]
     return " | ".join(" ".join(text.split()) for text in [*result["remarks"], *lost])
 
 
@@ -77,10 +104,20 @@ def gradescope(result):
         "output": " ".join([result["status"], *result["remarks"]]),
         "output_format": "text",
         "visibility": "after_published",
-        "tests": [{"name": part["title"], "number": str(number), "score": part["points"], "max_score": part["max"],
-                   "status": "passed" if part["kind"] == "right" else "failed",
-                   "output": part["message"], "output_format": "text"}
-                  for number, part in enumerate(result["questions"].values(), 1) if part["kind"] != "by hand"]}
+        "tests": [
+            {
+                "name": part["title"],
+                "number": str(number),
+                "score": part["points"],
+                "max_score": part["max"],
+                "status": "passed" if part["kind"] == "right" else "failed",
+                "output": part["message"],
+                "output_format": "text",
+            }
+            for number, part in enumerate(result["questions"].values(), 1)
+            if part["kind"] != "by hand"
+        ],
+    }
 
 
 def _maximum(result):

@@ -23,10 +23,16 @@ def collect(place, assignment):
                 found[path.name] = _in_tree(path / assignment, assignment)
             elif path.suffix == ".ipynb":
                 student = _student(path, assignment)
-                expect(student not in found, "submissions", "one file for each student",
-                       f"{path.name} and {found[student].name if student in found else ''}")
+                expect(
+                    student not in found,
+                    "submissions",
+                    "one file for each student",
+                    f"{path.name} and {found[student].name if student in found else ''}",
+                )
                 found[student] = path
-    expect(found, "submissions", "files <student>.ipynb, or folders <student>/" + assignment, f"none in {place}")
+    expect(
+        found, "submissions", "files <student>.ipynb, or folders <student>/" + assignment, f"none in {place}"
+    )
     return {student: _content(path) for student, path in found.items()}
 
 

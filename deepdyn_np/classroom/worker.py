@@ -39,7 +39,10 @@ def encode(value, depth=DEPTH):
     if hasattr(value, "expression"):  # `questions.Code`: a function, on its way to the sandbox
         return {"expression": value.expression}
     if isinstance(value, dict):
-        return {"keys": [str(key) for key in value], "items": [encode(item, depth - 1) for item in value.values()]}
+        return {
+            "keys": [str(key) for key in value],
+            "items": [encode(item, depth - 1) for item in value.values()],
+        }
     if isinstance(value, (list, tuple)) and len(value) <= ITEMS:
         return {"items": [encode(item, depth - 1) for item in value]}
     if callable(value) and not hasattr(value, "__array__"):
@@ -49,13 +52,19 @@ def encode(value, depth=DEPTH):
         try:
             array = array.astype(float)
         except (TypeError, ValueError):
-            raise TypeError(f"an object of type {type(value).__name__}, not numbers, text, or lists of them") from None
+            raise TypeError(
+                f"an object of type {type(value).__name__}, not numbers, text, or lists of them"
+            ) from None
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(float)
     array = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"))).reshape(array.shape)
     if array.dtype.str not in DTYPES:
         raise TypeError(f"an array of dtype {array.dtype}, not of numbers")
-    return {"dtype": array.dtype.str, "shape": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
+    return {
+        "dtype": array.dtype.str,
+        "shape": list(array.shape),
+        "data": base64.b64encode(array.tobytes()).decode(),
+    }
 
 
 def decode(message, depth=DEPTH):
@@ -110,8 +119,10 @@ def compile_cell(source, name):
     except SyntaxError:
         if source.lstrip().startswith("%%"):
             return compile("", name, "exec")
-        plain = [line if not (line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?")) else ""
-                 for line in source.split("\n")]  # empty, so that line numbers stay
+        plain = [
+            line if not (line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?")) else ""
+            for line in source.split("\n")
+        ]  # empty, so that line numbers stay
         return compile("\n".join(plain), name, "exec", dont_inherit=True)
 
 
@@ -182,7 +193,9 @@ def main():
             send({**answer, "error": error})
             continue
         value, odd = attempt(lambda value=value: encode(value), seconds)
-        send({**answer, "value": value} if odd is None else {**answer, "odd": odd.removeprefix("TypeError: ")})
+        send(
+            {**answer, "value": value} if odd is None else {**answer, "odd": odd.removeprefix("TypeError: ")}
+        )
 
 
 if IN_SANDBOX:

@@ -22,11 +22,19 @@ EXERCISE = ":::{{exercise}}\n:label: ex-{0}\n\nask{0}\n\n*Hint.* hint{0}\n:::\n\
 CELLS = [
     new_markdown_cell("# A chapter\n\n## Theorem\n\nkept0"),
     new_code_cell("print('kept' + '1')"),
-    new_markdown_cell("## Exercises\n\n" + EXERCISE.format(1) + ":::{solution} ex-1\n:class: dropdown\n\nsecret1\n\n$$secret2$$\n:::"),
+    new_markdown_cell(
+        "## Exercises\n\n"
+        + EXERCISE.format(1)
+        + ":::{solution} ex-1\n:class: dropdown\n\nsecret1\n\n$$secret2$$\n:::"
+    ),
     new_code_cell("print('secret' + '3')"),
     new_markdown_cell(EXERCISE.format(2) + ":::{solution-start} ex-2\n:class: dropdown\n:::\n\nsecret4"),
     new_code_cell("print('secret' + '5')"),
-    new_markdown_cell("secret6\n\n:::{solution-end}\n:::\n\n" + EXERCISE.format(3) + ":::{solution} ex-3\nsecret7\n:::\n\nkept2"),
+    new_markdown_cell(
+        "secret6\n\n:::{solution-end}\n:::\n\n"
+        + EXERCISE.format(3)
+        + ":::{solution} ex-3\nsecret7\n:::\n\nkept2"
+    ),
     new_markdown_cell("## Sources\n\nkept3"),
     new_code_cell("print('kept' + '4')"),
 ]
@@ -60,20 +68,42 @@ def built(tmp_path_factory):
     """A book of one chapter, built by the project's settings, with solutions and without."""
     folder = tmp_path_factory.mktemp("book")
     for part in ("_ext", "_static", "_templates"):
-        shutil.copytree(ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__")
+        )
     for file in ("book/references.bib", "_config.yml"):
         shutil.copy(ROOT / file, folder / file)
     (folder / "book" / "index.md").write_text("# A small book\n\nOne formula: $x^2$.\n")
-    (folder / "book" / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: chapters/a\n")
+    (folder / "book" / "_toc.yml").write_text(
+        "format: jb-book\nroot: book/index\nchapters:\n  - file: chapters/a\n"
+    )
     (folder / "chapters").mkdir()
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(new_notebook(cells=CELLS, metadata=metadata), folder / "chapters" / "a.ipynb")
     pages = {}
     for solutions in ("yes", "no"):
         done = subprocess.run(
-            [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(folder), "--all",
-             "--toc", str(folder / "book" / "_toc.yml"), "--path-output", str(folder / solutions), "-W", "-n", "--keep-going", "-q"],
-            env={**os.environ, "SOLUTIONS": solutions}, capture_output=True, text=True, timeout=240)
+            [
+                sys.executable,
+                "-c",
+                "from jupyter_book.cli.main import main; main()",
+                "build",
+                str(folder),
+                "--all",
+                "--toc",
+                str(folder / "book" / "_toc.yml"),
+                "--path-output",
+                str(folder / solutions),
+                "-W",
+                "-n",
+                "--keep-going",
+                "-q",
+            ],
+            env={**os.environ, "SOLUTIONS": solutions},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         pages[solutions] = folder / solutions / "_build" / "html"
     return pages

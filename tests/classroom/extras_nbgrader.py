@@ -19,18 +19,25 @@ NAMES = sorted(path.parent.name for path in (ROOT / "book" / "assignments").glob
 
 def nbgrader(*arguments, course):
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it calls alembic by its name
-    done = subprocess.run([sys.executable, "-m", "nbgrader", *arguments], cwd=course, env={**os.environ, "PATH": path},
-                          capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=course,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """An nbgrader course with our masters as its sources, unchanged, and the students' notebooks that it made."""
+    """An nbgrader course: our masters as its sources, unchanged, and the students' notebooks it made."""
     folder = tmp_path_factory.mktemp("course")
-    (folder / "nbgrader_config.py").write_text("c = get_config()\nc.CourseDirectory.course_id = 'book'\n"
-                                               "c.ExecutePreprocessor.timeout = 120\n")
+    (folder / "nbgrader_config.py").write_text(
+        "c = get_config()\nc.CourseDirectory.course_id = 'book'\nc.ExecutePreprocessor.timeout = 120\n"
+    )
     for name in NAMES:
         (folder / "source" / name).mkdir(parents=True)
         shutil.copy(ROOT / "book" / "assignments" / name / f"{name}.ipynb", folder / "source" / name)
@@ -49,14 +56,19 @@ def normal(path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_students_notebook_is_ours(course, name):
-    theirs, ours = normal(course / "release" / name / f"{name}.ipynb"), normal(ROOT / "chapters" / "assignments" / f"{name}.ipynb")
+    theirs, ours = (
+        normal(course / "release" / name / f"{name}.ipynb"),
+        normal(ROOT / "chapters" / "assignments" / f"{name}.ipynb"),
+    )
     assert theirs == ours
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_validates_the_master_and_not_the_students_notebook(course, name):
     assert "Success" in nbgrader("validate", f"source/{name}/{name}.ipynb", course=course)
-    assert "failed" in nbgrader("validate", str(ROOT / "chapters" / "assignments" / f"{name}.ipynb"), course=course)
+    assert "failed" in nbgrader(
+        "validate", str(ROOT / "chapters" / "assignments" / f"{name}.ipynb"), course=course
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -67,9 +79,15 @@ def test_it_grades_the_master_fully_and_the_students_notebook_with_nothing(cours
         shutil.copy(source / f"{name}.ipynb", place)
     nbgrader("autograde", name, "--create", "--force", course=course)
     from nbgrader.api import Gradebook
+
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
-        scores = {student: {grade.cell.name: (grade.auto_score, grade.max_score) for grade in
-                            book.find_submission_notebook(name, name, student).grades} for student in ("right", "empty")}
+        scores = {
+            student: {
+                grade.cell.name: (grade.auto_score, grade.max_score)
+                for grade in book.find_submission_notebook(name, name, student).grades
+            }
+            for student in ("right", "empty")
+        }
     assert scores["right"].keys() == scores["empty"].keys()
     tested = {question for question, (score, _) in scores["right"].items() if score is not None}
     assert len(tested) >= 5

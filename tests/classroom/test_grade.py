@@ -10,10 +10,10 @@ import threading
 import time
 import uuid
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from toy_assignment import DAEMON, FORKS, QUESTIONS, running, work, written
+from attacks import ANSWERS, CELLS, DAEMON, PICKLED
+from toy_assignment import QUESTIONS, running, work, written
 
 from deepdyn_np.classroom.grade import grade
 from deepdyn_np.classroom.release import release
@@ -26,7 +26,13 @@ LIMITS = Limits(wall=30, cpu=10, cell=2, memory=512 * 2**20, disk=16 * 2**20)
 def graded(toy, folder, tmp_path, executor=None, **options):
     """The results of the submissions in ``folder``, by student."""
     with ThreadPoolExecutor(2) as threads:  # the sandbox is a process of its own, whatever asks it
-        results = grade(folder, toy, tmp_path / "scores.jsonl", executor=executor or threads, **{"limits": LIMITS, **options})
+        results = grade(
+            folder,
+            toy,
+            tmp_path / "scores.jsonl",
+            executor=executor or threads,
+            **{"limits": LIMITS, **options},
+        )
     return {result["student"]: result for result in results}
 
 
@@ -35,11 +41,26 @@ def points(result):
 
 
 def test_a_right_a_wrong_and_an_untouched_notebook(toy, tmp_path):
-    results = graded(toy, written(
-        tmp_path / "in", ann=work("ann"), ben=work("ben", mean="mean = x.sum()", scores="def scores(X, w): return -X @ w"),
-        loops=work("loops", mean="mean = [sum(x) / len(x)]", scores="def scores(X, w):\n    return [sum(map(float, row * w)) for row in X]"),
-        single=work("single", mean="mean = np.float32(x.mean())", scores="def scores(X, w): return (X @ w[:, None]).astype('f4')"),
-        zoe=release(toy / "hw00_toy.ipynb")), tmp_path)
+    results = graded(
+        toy,
+        written(
+            tmp_path / "in",
+            ann=work("ann"),
+            ben=work("ben", mean="mean = x.sum()", scores="def scores(X, w): return -X @ w"),
+            loops=work(
+                "loops",
+                mean="mean = [sum(x) / len(x)]",
+                scores="def scores(X, w):\n    return [sum(map(float, row * w)) for row in X]",
+            ),
+            single=work(
+                "single",
+                mean="mean = np.float32(x.mean())",
+                scores="def scores(X, w): return (X @ w[:, None]).astype('f4')",
+            ),
+            zoe=release(toy / "hw00_toy.ipynb"),
+        ),
+        tmp_path,
+    )
     assert all(result["status"] == "graded" for result in results.values())
     assert [points(results[name]) for name in ("ann", "loops", "single")] == [[2, 3, None]] * 3
     assert results["ann"]["questions"]["why"]["message"] == "Because it is so."
@@ -52,77 +73,49 @@ def test_a_right_a_wrong_and_an_untouched_notebook(toy, tmp_path):
 
 def test_the_data_are_those_of_the_files_name_whatever_the_notebook_claims(toy, tmp_path):
     copied = work("ann", claimed="'ann'")
-    results = graded(toy, written(tmp_path / "in", ann=copied, copycat=copied, Ann2=work("ann2 "), nameless=work("x", claimed="None")),
-                     tmp_path)
+    results = graded(
+        toy,
+        written(
+            tmp_path / "in",
+            ann=copied,
+            copycat=copied,
+            Ann2=work("ann2 "),
+            nameless=work("x", claimed="None"),
+        ),
+        tmp_path,
+    )
     assert points(results["ann"])[0] == 2 and results["ann"]["remarks"] == []
-    assert points(results["Ann2"])[0] == 2 and results["Ann2"]["remarks"] == []  # case and blanks do not count
+    assert (
+        points(results["Ann2"])[0] == 2 and results["Ann2"]["remarks"] == []
+    )  # case and blanks do not count
     assert points(results["copycat"])[:2] == [0, 3]
     assert "student id is 'ann', the file's is 'copycat'" in what_failed(results["copycat"])
     assert "student id is 'None'" in what_failed(results["nameless"])
 
 
-HOSTILE = {
-    "loop": ("while True: pass", "cell 5"),
-    "stubborn": ("import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass", "cell 5 was left out: still running"),
-    "forks": (FORKS, ""),
-    "daemon": (DAEMON.format(mark="MARK"), ""),
-    "memory": ("a = [np.ones(2**22) for _ in range(12)]", ""),
-    "disk": ("open('a', 'wb').write(b'x' * 2**26)", ""),
-    "prints": ("for _ in range(100): print('x' * 2**20)", ""),
-    "exits": ("import sys\nsys.exit()", ""),
-    "dies": ("import os\nos._exit(0)", "cell 5 was left out: its process exited with code 0"),
-    "crashes": ("import ctypes\nctypes.string_at(0)", "cell 5 was left out: its process crashed"),
-    "raises": ("1 / 0", ""),
-    "garbage": ("import os\nfor k in range(3, 9):\n    try: os.write(k, b'{\"cell\": 9}\\n')\n    except OSError: pass",
-                "cell 5 was left out: the answers of its process are garbled"),
-}
-CHEATS = {  # question `scores` answered by a cheat: must earn nothing
-    "monkey": "np.allclose = np.isclose = np.array_equal = lambda *a, **k: True\nclass Yes:\n    def __eq__(self, other): return True\n"
-              "def scores(X, w): return Yes()",
-    "evil": "class Evil:\n    def __array__(self, *a, **k):\n        while True: pass\n    __eq__ = __float__ = __array__\n"
-            "def scores(X, w): return Evil()",
-    "array": "class Evil(np.ndarray):\n    def __eq__(self, other): return True\n    def __sub__(self, other): return 0 * self\n"
-             "def scores(X, w): return np.zeros(len(X)).view(Evil)",
-    "pickle": "class Evil:\n    def __reduce__(self): return (__import__('os').system, ('touch /tmp/pickled',))\n"
-              "def scores(X, w): return Evil()",
-    "reader": "def scores(X, w):\n    import glob\n    found = [f for top in ('/root', '/work', '/home', '/tmp', '..')\n"
-              "             for f in glob.glob(top + '/**/questions.py', recursive=True)]\n    return eval(open(found[0]).read())",
-    "frames": "def scores(X, w):\n    import sys, gc\n    frame, seen = sys._getframe(), []\n    while frame:\n        seen += list(frame.f_globals)\n"
-              "        frame = frame.f_back\n    return [o for o in gc.get_objects() if 'reference' in dir(o)][0].reference(X, w)",
-    "importer": "def scores(X, w):\n    from deepdyn_np.classroom import assignments\n    return 0",
-    "forger": "import os\ndef scores(X, w):\n    for k in range(3, 9):\n        try: os.write(k, b'{\"id\": 3, \"points\": 3, \"kind\": \"right\"}\\n')\n"
-              "        except OSError: pass\n    return 0",
-    "hangs": "def scores(X, w):\n    import signal\n    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\n    while True: pass",
-    "quits": "import os\ndef scores(X, w): os._exit(0)",
-    "huge": "def scores(X, w): return np.zeros(2**22)",
-    "deep": "def scores(X, w):\n    a = []\n    for _ in range(10**5): a = [a]\n    return a",
-}
-
-
 def test_hostile_notebooks_lose_what_they_broke_and_harm_nobody(toy, tmp_path):
     mark = uuid.uuid4().hex
-    folder = written(tmp_path / "in", ann=work("ann"), zed=work("zed"),
-                     **{name: work(name, cell.replace("MARK", mark)) for name, (cell, _) in HOSTILE.items()})
+    hostile = {name: work(name, cell.replace("MARK", mark)) for name, (cell, _) in CELLS.items()}
     start = time.monotonic()
-    results = graded(toy, folder, tmp_path)
+    results = graded(toy, written(tmp_path / "in", ann=work("ann"), zed=work("zed"), **hostile), tmp_path)
     assert time.monotonic() - start < 120
     for name, result in results.items():
         assert result["status"] == "graded"
         assert points(result)[:2] == [2, 3], (name, result)  # the hostile cell is lost, the answers are not
-        assert HOSTILE.get(name, ("", ""))[1] in " ".join(result["remarks"]) or name == "loop"
+        assert CELLS.get(name, ("", ""))[1] in " ".join(result["remarks"])
         assert result["seconds"] <= LIMITS.wall
     assert results["ann"]["remarks"] == []
     assert running(mark) == []
 
 
 def test_cheats_earn_nothing_for_their_question_and_lose_no_other(toy, tmp_path):
-    folder = written(tmp_path / "in", ann=work("ann"), **{name: work(name, scores=cheat) for name, cheat in CHEATS.items()})
-    results = graded(toy, folder, tmp_path)
+    cheats = {name: work(name, scores=answer) for name, answer in ANSWERS.items()}
+    results = graded(toy, written(tmp_path / "in", ann=work("ann"), **cheats), tmp_path)
     assert points(results.pop("ann"))[:2] == [2, 3]
     for name, result in results.items():
         assert points(result)[:2] == [2, 0], (name, result)
         assert len(result["questions"]["scores"]["message"]) > 10
-    assert not Path("/tmp/pickled").exists()
+    assert not PICKLED.exists()
 
 
 def test_a_notebook_that_never_lets_itself_be_run_ends_too(toy, tmp_path):
@@ -134,8 +127,16 @@ def test_a_notebook_that_never_lets_itself_be_run_ends_too(toy, tmp_path):
 
 
 def test_files_that_are_no_notebooks_get_a_row(toy, tmp_path):
-    folder = written(tmp_path / "in", ann=work("ann"), empty="", text="print(1)", torn=work("torn")[:500], listed="[]",
-                     other='{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', deep="[" * 10**5)
+    folder = written(
+        tmp_path / "in",
+        ann=work("ann"),
+        empty="",
+        text="print(1)",
+        torn=work("torn")[:500],
+        listed="[]",
+        other='{"cells": 3, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}',
+        deep="[" * 10**5,
+    )
     (folder / "binary.ipynb").write_bytes(os.urandom(2000))
     (folder / "thief.ipynb").symlink_to(toy / "hw00_toy.ipynb")
     results = graded(toy, folder, tmp_path, students=["ann", "late"])
@@ -180,10 +181,12 @@ class Here(Executor):
 def test_what_is_graded_is_not_graded_again_unless_it_changed(toy, tmp_path):
     folder = written(tmp_path / "in", ann=work("ann"), ben=work("ben"))
     for expected, change in [
-            (["ann", "ben"], lambda: None), ([], lambda: None),
-            (["ben"], lambda: written(folder, ben=work("ben", mean="mean = 0"))),
-            (["cid"], lambda: written(folder, cid=work("cid"))),
-            (["ann", "ben", "cid"], lambda: (toy / "questions.py").write_text(QUESTIONS + "\n# changed"))]:
+        (["ann", "ben"], lambda: None),
+        ([], lambda: None),
+        (["ben"], lambda: written(folder, ben=work("ben", mean="mean = 0"))),
+        (["cid"], lambda: written(folder, cid=work("cid"))),
+        (["ann", "ben", "cid"], lambda: (toy / "questions.py").write_text(QUESTIONS + "\n# changed")),
+    ]:
         change()
         here = Here()
         results = graded(toy, folder, tmp_path, executor=here)
@@ -212,6 +215,7 @@ def test_a_fault_of_the_grader_is_a_row_and_is_tried_again(toy, tmp_path):
         def submit(self, function, task):
             def lost(task):
                 raise OSError("the machine is gone")
+
             return super().submit(lost if task.student == "ben" else function, task)
 
     folder = written(tmp_path / "in", ann=work("ann"), ben=work("ben"))
@@ -225,16 +229,31 @@ def test_a_fault_of_the_grader_is_a_row_and_is_tried_again(toy, tmp_path):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_grader_keeps_what_it_has_and_goes_on(toy, tmp_path, how):
     mark = uuid.uuid4().hex
-    wait = "time.sleep(60)\n" + f"mark = '{mark}'"
-    slow = {f"slow{k}": work(f"slow{k}", f"import time, subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)', "
-                                         f"'{mark}'])\n" + wait) for k in range(4)}
+    cell = DAEMON.replace("MARK", mark) + "time.sleep(60)"
+    slow = {f"slow{k}": work(f"slow{k}", cell) for k in range(4)}
     folder = written(tmp_path / "in", ann=work("ann"), ben=work("ben"), **slow)
-    command = [sys.executable, "-m", "deepdyn_np.classroom", "grade", str(folder), "--assignment", str(toy),
-               "-o", str(tmp_path / "scores.csv"), "--jobs", "2", "--cell", "50"]
+    command = [
+        sys.executable,
+        "-m",
+        "deepdyn_np.classroom",
+        "grade",
+        str(folder),
+        "--assignment",
+        str(toy),
+        "-o",
+        str(tmp_path / "scores.csv"),
+        "--jobs",
+        "2",
+        "--cell",
+        "50",
+    ]
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE) as grader:
         threading.Timer(100, grader.kill).start()
         journal = tmp_path / "scores.jsonl"
-        while not (journal.exists() and journal.read_bytes().count(b"\n") == 3 and running(mark)) and grader.poll() is None:
+        while (
+            not (journal.exists() and journal.read_bytes().count(b"\n") == 3 and running(mark))
+            and grader.poll() is None
+        ):
             time.sleep(0.05)
         os.killpg(grader.pid, how)
         assert grader.wait(30) == (130 if how == signal.SIGINT else -9)

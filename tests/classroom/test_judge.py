@@ -13,27 +13,63 @@ A = np.random.default_rng(0).normal(size=(3, 4))
 RAGGED = (A, A[0])
 
 
-@pytest.mark.parametrize("got, right", [
-    (A, A), (A.tolist(), A), (tuple(map(tuple, A)), A), (A[:, None], A), (A.astype(np.float32), A), (A + 0j, A),
-    (A * (1 + 1e-8), A), (np.asfortranarray(A), A), (3, 3.0), (np.array([[3.0]]), 3), (np.True_, True), (1, True),
-    (RAGGED, list(RAGGED)), ((A, A), np.stack([A, A])), (np.stack([A, A]), [A, A]), ((1, 2.0), np.array([1.0, 2.0])),
-    ({"a": 1, "b": A}, {"b": A, "a": 1.0}), (" Yes", "yes"), (None, None), ([], np.zeros(0)),
-    (np.array([np.nan, np.inf]), np.array([np.nan, np.inf]))])
+@pytest.mark.parametrize(
+    "got, right",
+    [
+        (A, A),
+        (A.tolist(), A),
+        (tuple(map(tuple, A)), A),
+        (A[:, None], A),
+        (A.astype(np.float32), A),
+        (A + 0j, A),
+        (A * (1 + 1e-8), A),
+        (np.asfortranarray(A), A),
+        (3, 3.0),
+        (np.array([[3.0]]), 3),
+        (np.True_, True),
+        (1, True),
+        (RAGGED, list(RAGGED)),
+        ((A, A), np.stack([A, A])),
+        (np.stack([A, A]), [A, A]),
+        ((1, 2.0), np.array([1.0, 2.0])),
+        ({"a": 1, "b": A}, {"b": A, "a": 1.0}),
+        (" Yes", "yes"),
+        (None, None),
+        ([], np.zeros(0)),
+        (np.array([np.nan, np.inf]), np.array([np.nan, np.inf])),
+    ],
+)
 def test_the_same_in_another_form_is_right(got, right):
     assert difference(got, right, TOLERANCE) == ""
 
 
-@pytest.mark.parametrize("got, right, message", [
-    (A * (1 + 1e-5), A, "12 of 12 values are not the right ones. The largest error is"),
-    (A.astype(np.float32) * np.float32(1.001), A, "values are not the right ones"),
-    (A.T, A, r"shape (3, 4), got an array of shape (4, 3). Is it transposed?"), (A[0], A, "shape (4,)"),
-    (2 * A, A, "All values are 2 times the right ones."), (-A, A, "All values are -1 times"), (0.5, 1.0, "The value is 1/2 of"),
-    (A * np.nan, A, "12 of 12 values are nan."), (np.nan, 1.0, "The value is nan."), (np.inf, 1.0, "not the right one"),
-    (None, 1.0, "Expected a number, got None."), ("1", 1.0, "got the text '1'"), (RAGGED, A, "got 2 values"),
-    ((A,), list(RAGGED), "Expected 2 values"), ((A, A), list(RAGGED), "Value 2: Expected an array of shape (4,)"),
-    (1.0, {"a": 1}, "dict with the keys a, got a number"), ({"b": 1}, {"a": 1}, "got the keys b"),
-    ({"a": 2.5}, {"a": 1}, "Entry 'a'"), ("no", "yes", "a certain text"), (1.0, None, "Expected None"),
-    ({"a": 1}, 1.0, "got a dict"), (np.zeros((10**15, 0)), 1.0, "shape")])
+@pytest.mark.parametrize(
+    "got, right, message",
+    [
+        (A * (1 + 1e-5), A, "12 of 12 values are not the right ones. The largest error is"),
+        (A.astype(np.float32) * np.float32(1.001), A, "values are not the right ones"),
+        (A.T, A, r"shape (3, 4), got an array of shape (4, 3). Is it transposed?"),
+        (A[0], A, "shape (4,)"),
+        (2 * A, A, "All values are 2 times the right ones."),
+        (-A, A, "All values are -1 times"),
+        (0.5, 1.0, "The value is 1/2 of"),
+        (A * np.nan, A, "12 of 12 values are nan."),
+        (np.nan, 1.0, "The value is nan."),
+        (np.inf, 1.0, "not the right one"),
+        (None, 1.0, "Expected a number, got None."),
+        ("1", 1.0, "got the text '1'"),
+        (RAGGED, A, "got 2 values"),
+        ((A,), list(RAGGED), "Expected 2 values"),
+        ((A, A), list(RAGGED), "Value 2: Expected an array of shape (4,)"),
+        (1.0, {"a": 1}, "dict with the keys a, got a number"),
+        ({"b": 1}, {"a": 1}, "got the keys b"),
+        ({"a": 2.5}, {"a": 1}, "Entry 'a'"),
+        ("no", "yes", "a certain text"),
+        (1.0, None, "Expected None"),
+        ({"a": 1}, 1.0, "got a dict"),
+        (np.zeros((10**15, 0)), 1.0, "shape"),
+    ],
+)
 def test_another_value_is_wrong_and_the_message_says_how(got, right, message):
     assert message in difference(got, right, TOLERANCE)
 

@@ -14,12 +14,23 @@ from deepdyn_np.classroom.feedback import feedback
 from deepdyn_np.classroom.scores import gradescope, read_marks, write_scores
 
 
-def result(student="ann", status="graded", message="It is -1 times the right one.", text="Because.", version="v1"):
-    parts = {"mean": {"kind": "wrong", "points": 0, "message": message, "max": 2, "title": "The mean"},
-             "scores": {"kind": "right", "points": 3, "message": "", "max": 3, "title": "The scores"},
-             "why": {"kind": "by hand", "points": None, "message": text, "max": 1.5, "title": "Why?"}}
-    return {"student": student, "assignment": "hw00_toy", "status": status, "remarks": [], "seconds": 0.5, "version": version,
-            "questions": parts}
+def result(
+    student="ann", status="graded", message="It is -1 times the right one.", text="Because.", version="v1"
+):
+    parts = {
+        "mean": {"kind": "wrong", "points": 0, "message": message, "max": 2, "title": "The mean"},
+        "scores": {"kind": "right", "points": 3, "message": "", "max": 3, "title": "The scores"},
+        "why": {"kind": "by hand", "points": None, "message": text, "max": 1.5, "title": "Why?"},
+    }
+    return {
+        "student": student,
+        "assignment": "hw00_toy",
+        "status": status,
+        "remarks": [],
+        "seconds": 0.5,
+        "version": version,
+        "questions": parts,
+    }
 
 
 def rows(path):
@@ -28,11 +39,21 @@ def rows(path):
 
 
 def test_the_table_tells_points_and_what_failed(tmp_path):
-    write_scores(tmp_path / "s.csv", [result(), result("ben", message="a,b\n\"c\"")])
+    write_scores(tmp_path / "s.csv", [result(), result("ben", message='a,b\n"c"')])
     ann, ben = rows(tmp_path / "s.csv")
-    assert ann == {"student": "ann", "assignment": "hw00_toy", "status": "graded", "mean": "0", "scores": "3", "why": "",
-                   "total": "3", "max": "6.5", "seconds": "0.50", "what failed": "mean: It is -1 times the right one.",
-                   "version": "v1"}
+    assert ann == {
+        "student": "ann",
+        "assignment": "hw00_toy",
+        "status": "graded",
+        "mean": "0",
+        "scores": "3",
+        "why": "",
+        "total": "3",
+        "max": "6.5",
+        "seconds": "0.50",
+        "what failed": "mean: It is -1 times the right one.",
+        "version": "v1",
+    }
     assert ben["what failed"] == 'mean: a,b "c"'
 
 
@@ -74,7 +95,7 @@ def test_points_given_by_hand_stay_until_the_work_changes(tmp_path):
 
 
 def test_gradescopes_form():
-    """The keys and types of Gradescope's documentation; a test has a score of its own, so there is no total."""
+    """The keys and types of Gradescope's documentation; each test has its score, so there is no total."""
     got = json.loads(json.dumps(gradescope(result())))
     assert set(got) == {"execution_time", "output", "output_format", "visibility", "tests"}
     assert [test["name"] for test in got["tests"]] == ["The mean", "The scores"]  # a person grades the third
@@ -107,7 +128,9 @@ def test_what_a_student_wrote_is_shown_as_text():
 
 def test_a_page_says_what_is_not_yet_graded_and_adds_what_is():
     assert "3 of 6.5 points" in feedback(result(), {}) and "1 answer not yet graded" in feedback(result(), {})
-    assert "4.5 of 6.5 points" in feedback(result(), {"why": 1.5}) and "not yet graded" not in feedback(result(), {"why": 1.5})
+    assert "4.5 of 6.5 points" in feedback(result(), {"why": 1.5}) and "not yet graded" not in feedback(
+        result(), {"why": 1.5}
+    )
 
 
 def test_the_commands_from_end_to_end(toy, tmp_path, capsys):
@@ -115,26 +138,51 @@ def test_the_commands_from_end_to_end(toy, tmp_path, capsys):
     handed_out = (tmp_path / "out" / "hw00_toy.ipynb").read_text()
     folder = written(tmp_path / "in", ann=work("ann"), ben=handed_out)
     (tmp_path / "roster.csv").write_text("student,name\nann,Ann\nben,Ben\nlate,Late\n")
-    arguments = ["grade", str(folder), "--assignment", str(toy), "-o", str(tmp_path / "s.csv"), "--jobs", "1",
-                 "--roster", str(tmp_path / "roster.csv"), "--gradescope", str(tmp_path / "g")]
+    arguments = [
+        "grade",
+        str(folder),
+        "--assignment",
+        str(toy),
+        "-o",
+        str(tmp_path / "s.csv"),
+        "--jobs",
+        "1",
+        "--roster",
+        str(tmp_path / "roster.csv"),
+        "--gradescope",
+        str(tmp_path / "g"),
+    ]
     assert main(arguments) == 0
     told = capsys.readouterr()
     assert "Isolation full" in told.err and "3 of 3" not in told.err and "2 of 2" in told.err
     assert "3 students, 1 written answers" in told.out
     assert [(row["student"], row["status"], row["total"]) for row in rows(tmp_path / "s.csv")] == [
-        ("ann", "graded", "5"), ("ben", "graded", "0"), ("late", "no submission", "0")]
+        ("ann", "graded", "5"),
+        ("ben", "graded", "0"),
+        ("late", "no submission", "0"),
+    ]
     assert json.loads((tmp_path / "g" / "ann" / "results.json").read_text())["tests"][0]["score"] == 2
     give(tmp_path / "s.csv", "ann", "1")
     assert main(["feedback", str(tmp_path / "s.csv"), "-o", str(tmp_path / "f")]) == 0
-    assert sorted(path.name for path in (tmp_path / "f").iterdir()) == ["ann_hw00_toy.html", "ben_hw00_toy.html"]
+    assert sorted(path.name for path in (tmp_path / "f").iterdir()) == [
+        "ann_hw00_toy.html",
+        "ben_hw00_toy.html",
+    ]
     assert "6 of 6 points" in (tmp_path / "f" / "ann_hw00_toy.html").read_text()
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["release", "hw00_none", "-o", "x"], "release: assignment: expected a folder with a questions.py"),
-    (["grade", "nowhere", "--assignment", "TOY", "-o", "s.csv"], "grade: submissions: expected a folder or a notebook"),
-    (["grade", "nowhere", "--assignment", "TOY", "-o", "s.txt"], "grade: output: expected a file *.csv"),
-    (["feedback", "none.csv", "-o", "f"], "none.csv")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["release", "hw00_none", "-o", "x"], "release: assignment: expected a folder with a questions.py"),
+        (
+            ["grade", "nowhere", "--assignment", "TOY", "-o", "s.csv"],
+            "grade: submissions: expected a folder or a notebook",
+        ),
+        (["grade", "nowhere", "--assignment", "TOY", "-o", "s.txt"], "grade: output: expected a file *.csv"),
+        (["feedback", "none.csv", "-o", "f"], "none.csv"),
+    ],
+)
 def test_a_wrong_command_says_what_is_wrong(toy, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     assert main([str(toy) if argument == "TOY" else argument for argument in arguments]) == 2

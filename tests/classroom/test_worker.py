@@ -12,7 +12,9 @@ from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 
 from deepdyn_np.classroom.worker import DTYPES, compile_cell, decode, encode
 
-numbers = scalar_dtypes().filter(lambda dtype: dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8))
+numbers = scalar_dtypes().filter(
+    lambda dtype: dtype.kind in "biufc" and dtype.itemsize <= (16 if dtype.kind == "c" else 8)
+)
 
 
 def sent(value):
@@ -36,9 +38,16 @@ def test_lists_dicts_texts_and_numbers_arrive():
     assert sent(list(range(5000))).shape == (5000,)
 
 
-@pytest.mark.parametrize("value, message", [
-    (object(), "type object"), (len, "builtin_function"), (np.array([object()]), "type ndarray"),
-    (np.array(["a"]), "dtype <U1"), (np.datetime64("2026-01-01"), "dtype")])
+@pytest.mark.parametrize(
+    "value, message",
+    [
+        (object(), "type object"),
+        (len, "builtin_function"),
+        (np.array([object()]), "type ndarray"),
+        (np.array(["a"]), "dtype <U1"),
+        (np.datetime64("2026-01-01"), "dtype"),
+    ],
+)
 def test_what_is_no_value_is_named(value, message):
     with pytest.raises(TypeError, match=message):
         encode(value)
@@ -51,9 +60,18 @@ def test_a_list_that_holds_itself_ends():
         encode(loop)
 
 
-leaves = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.sampled_from([*DTYPES, "|O", "V8"]))
+leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from([*DTYPES, "|O", "V8"]),
+)
 keys = st.sampled_from(["text", "items", "keys", "dtype", "shape", "data", "expression"])
-nonsense = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5))
+nonsense = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=5)
+)
 
 
 @given(nonsense)

@@ -1,11 +1,11 @@
-"""A small assignment of three questions, ways to hand in work for it, and attacks that are bounded."""
+"""A small assignment of three questions, and ways to hand in work for it."""
 
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-QUESTIONS = '''
+QUESTIONS = """
 import numpy as np
 from deepdyn_np.classroom.questions import Assignment, Function, Mistake, Number, Written, personal_rng
 
@@ -22,10 +22,12 @@ ASSIGNMENT = Assignment("hw00_toy", "A toy", "01_hand_derived_gradients", (
              mistakes=(Mistake("The sign is turned.", lambda X, w: -X @ w),)),
     Written("why", 1, "Why?"),
 ), data)
-'''
+"""
 SETUP = "import hashlib\nimport numpy as np"
-DATA = ("seed = hashlib.sha256(student.strip().lower().encode()).digest()[:8]\n"
-        "x = np.random.default_rng(int.from_bytes(seed, 'big')).normal(size=5)")
+DATA = (
+    "seed = hashlib.sha256(student.strip().lower().encode()).digest()[:8]\n"
+    "x = np.random.default_rng(int.from_bytes(seed, 'big')).normal(size=5)"
+)
 MEAN = "### BEGIN SOLUTION\nmean = x.mean()\n### END SOLUTION"
 SCORES = "def scores(X, w):\n    ### BEGIN SOLUTION\n    return X @ w\n    ### END SOLUTION"
 WHY = "Because it is so."
@@ -34,25 +36,45 @@ WHY = "Because it is so."
 def role(name, points=None, solution=False):
     """nbgrader's metadata of a cell."""
     grade = {} if points is None else {"points": points}
-    return {"nbgrader": {"grade_id": name, "grade": points is not None, "solution": solution, "task": False,
-                         "locked": not solution, "schema_version": 3, **grade}}
+    return {
+        "nbgrader": {
+            "grade_id": name,
+            "grade": points is not None,
+            "solution": solution,
+            "task": False,
+            "locked": not solution,
+            "schema_version": 3,
+            **grade,
+        }
+    }
 
 
 def master():
     """The solved toy, as a notebook."""
-    cells = [new_markdown_cell("# A toy"), new_code_cell(SETUP), new_code_cell('student = "ann"'),
-             new_code_cell(DATA, metadata=role("data")),
-             new_code_cell(MEAN, metadata=role("mean-answer", solution=True)),
-             new_code_cell("# graded: mean\n### BEGIN HIDDEN TESTS\nassert np.isclose(mean, x.mean())\n### END HIDDEN TESTS",
-                           metadata=role("mean", 2)),
-             new_code_cell(SCORES, metadata=role("scores-answer", solution=True)),
-             new_code_cell("# graded: scores\n### BEGIN HIDDEN TESTS\nassert scores(np.eye(2), np.ones(2))[0] == 1\n"
-                           "### END HIDDEN TESTS", metadata=role("scores", 3)),
-             new_markdown_cell(WHY, metadata=role("why", 1, solution=True))]
+    cells = [
+        new_markdown_cell("# A toy"),
+        new_code_cell(SETUP),
+        new_code_cell('student = "ann"'),
+        new_code_cell(DATA, metadata=role("data")),
+        new_code_cell(MEAN, metadata=role("mean-answer", solution=True)),
+        new_code_cell(
+            "# graded: mean\n### BEGIN HIDDEN TESTS\nassert np.isclose(mean, x.mean())\n### END HIDDEN TESTS",
+            metadata=role("mean", 2),
+        ),
+        new_code_cell(SCORES, metadata=role("scores-answer", solution=True)),
+        new_code_cell(
+            "# graded: scores\n### BEGIN HIDDEN TESTS\nassert scores(np.eye(2), np.ones(2))[0] == 1\n"
+            "### END HIDDEN TESTS",
+            metadata=role("scores", 3),
+        ),
+        new_markdown_cell(WHY, metadata=role("why", 1, solution=True)),
+    ]
     for number, cell in enumerate(cells):
         cell.id = f"toy-{number}"
-    return new_notebook(cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3",
-                                                              "language": "python"}})
+    return new_notebook(
+        cells=cells,
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
 
 
 def work(student, *cells, mean="mean = x.mean()", scores="def scores(X, w):\n    return X @ w", claimed=None):
@@ -82,28 +104,3 @@ def running(mark):
         except OSError:
             pass
     return found
-
-
-FORKS = """
-import os, time
-started = 0
-for _ in range(40):
-    try: child = os.fork()
-    except OSError: break
-    if child == 0:
-        time.sleep(30)
-        os._exit(0)
-    started += 1
-got = started
-"""
-DAEMON = """
-import os, subprocess, sys, time
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        os.execv(sys.executable, [sys.executable, '-I', '-c', 'import time; time.sleep(60)', '{mark}'])
-    os._exit(0)
-subprocess.Popen([sys.executable, '-I', '-c', 'import time; time.sleep(60)', '{mark}'])
-time.sleep(1)
-got = 1
-"""
