@@ -12,6 +12,7 @@ help:
 	@echo "make book       build the book into _build/html (executes what changed)"
 	@echo "make test       run every test, the notebooks included"
 	@echo "make pdf        build it with a PDF of each chapter and of the whole book (needs Chromium)"
+	@echo "make test-extras  test the assignments with nbgrader, on a Dask cluster, and 200 at a time"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make serve      show the built book at http://localhost:$(PORT)/"
 	@echo "make notebooks  execute the chapters and store their outputs in place"
@@ -26,6 +27,10 @@ pdf: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n $(JOBS)
+
+# In files that pytest does not collect by itself: they need packages that readers do not.
+test-extras: .venv/installed-extras
+	$(BIN)/python -m pytest tests/*/extras_*.py
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --notebook-dir chapters
@@ -56,4 +61,9 @@ clean:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-.PHONY: help book pdf test lab serve notebooks picture clean
+.venv/installed-extras: .venv/installed requirements-extras.txt
+	@echo "Installing nbgrader and Dask into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt
+	@touch $@
+
+.PHONY: help book pdf test test-extras lab serve notebooks picture clean

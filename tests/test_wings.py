@@ -18,6 +18,7 @@ NEUTRAL = "deepdyn_np.errors"
 LAYERS = ["networks", "losses", "objective", "dynamics", "measures"]  # a room sees those before it
 EXPERIMENT = [*LAYERS, "data"]
 FIGURES = {"matplotlib", "cycler", "PIL"}
+CLASSROOM = {"nbformat"}  # for instructors, who have the book's requirements
 DEVELOPER = {"sklearn"}  # data/make_npz.py, run once, by hand
 
 modules = {".".join(["deepdyn_np", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): path
@@ -83,9 +84,19 @@ def test_a_room_imports_only_rooms_below_it(name):
 
 
 @each_module
+def test_no_room_imports_the_classroom_and_students_get_nothing_of_the_package(name):
+    inside = {other for other in imported_by(name) if other.startswith("deepdyn_np")}
+    if room(name) != "classroom":
+        assert "classroom" not in {room(other) for other in inside}
+    elif name.endswith((".launch", ".worker")):  # what runs beside a student's code, or around it
+        assert not inside
+
+
+@each_module
 def test_nothing_but_numpy_and_matplotlib(name):
     outside = {other.split(".")[0] for other in imported_by(name)} - {"deepdyn_np", "numpy"}
     allowed = FIGURES if name == "deepdyn_np.figures" else set()
+    allowed = allowed | (CLASSROOM if room(name) == "classroom" else set())
     allowed = allowed | (DEVELOPER if name == "deepdyn_np.data.make_npz" else set())
     assert outside - set(sys.stdlib_module_names) <= allowed
 
@@ -97,7 +108,7 @@ def test_importing_opens_no_socket_and_loads_neither_scipy_nor_a_file_of_the_dev
             "socket.getaddrinfo = refuse\n"
             "import deepdyn_np as dd\n"
             "dd.data.digits()\n"
-            "loaded = {'scipy', 'sklearn', 'torch', 'pandas', 'deepdyn_np.data.make_npz'} & set(sys.modules)\n"
+            "loaded = {'scipy', 'sklearn', 'torch', 'pandas', 'deepdyn_np.data.make_npz', 'deepdyn_np.classroom'} & set(sys.modules)\n"
             "sys.exit(str(loaded) if loaded else 0)")
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -150,7 +161,7 @@ def test_what_is_reexported_exists_and_the_rest_names_its_chapter():
     for name, item in documented.items():
         offered = inspect.isfunction(item) and item.__qualname__ == item.__name__ and (
             hasattr(sys.modules[f"deepdyn_np.{room(name)}"], item.__name__))
-        if offered and room(name) not in ("errors", "figures"):  # dd.figures is offered whole
+        if offered and room(name) not in ("errors", "figures", "classroom"):  # dd.figures is offered whole
             assert item in reached or chapter.search(inspect.getdoc(item)), name
 
 
