@@ -15,8 +15,10 @@ from deepdyn_np.sweeps.workers import name_of
 def open_folder(path, function, names, seed):
     """Make the folder of this sweep, or check that the one at ``path`` is of this sweep."""
     expect(isinstance(path, (str, os.PathLike)), "save", "the path of a folder", repr(path))
-    folder, description = Path(path), Path(path) / "sweep.json"
-    sweep = {"function": name_of(function), "parameters": sorted(names), "seed": seed, "source": _source(function)}
+    folder, description, source = Path(path), Path(path) / "sweep.json", _source(function)
+    expect(source, "save", "a function whose text can be read, so that another one would be noticed", repr(function),
+           "Define it with def, and put fixed arguments into the grid instead of a functools.partial.")
+    sweep = {"function": name_of(function), "parameters": sorted(names), "seed": seed, "source": source}
     if description.exists():
         stored = json.loads(description.read_text(encoding="utf-8"))
         for item, wanted in sweep.items():

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
 
 import numpy as np
 
@@ -37,8 +37,7 @@ def outcomes(executor, function, tasks, remark):
     ``remark`` is called with a text if the default cannot use all cores.
     """
     if executor is not None:
-        yield from _gather({executor.submit(evaluate, function, arguments): number
-                            for number, arguments in tasks.items()})
+        yield from _gather(executor, (evaluate, function), tasks)
         return
     workers = min(_cores(), len(tasks))
     if workers > 1 and START != "fork" and not _importable(function):
@@ -48,8 +47,7 @@ def outcomes(executor, function, tasks, remark):
     if workers > 1:
         context = multiprocessing.get_context(START)
         with ProcessPoolExecutor(workers, context, _start_worker, (function,)) as pool:
-            yield from _gather({pool.submit(_evaluate_inherited, arguments): number
-                                for number, arguments in tasks.items()})
+            yield from _gather(pool, (_evaluate_inherited,), tasks)
     else:
         for number, arguments in tasks.items():
             yield number, evaluate(function, arguments)
@@ -71,22 +69,36 @@ def name_of(function):
     return getattr(function, "__qualname__", type(function).__name__)
 
 
-def _gather(numbers):
-    """Yield ``(number, outcome)`` as the futures, keys of ``numbers``, end; cancel what is left."""
+def _gather(executor, call, tasks):
+    """Submit ``call`` with the arguments of each task, and yield ``(number, outcome)`` as they end."""
+    numbers = {}
     try:
+        for number, arguments in tasks.items():
+            numbers[_submit(executor, *call, arguments)] = number
         for future in as_completed(list(numbers)):
             yield numbers.pop(future), _outcome(future)
-    finally:
+    finally:  # after Ctrl-C: what has not begun shall not begin
         for future in numbers:
             future.cancel()
+
+
+def _submit(executor, *call):
+    """The future of a call; a failed one if the workers have died already."""
+    try:
+        return executor.submit(*call)
+    except BrokenExecutor as broken:
+        future = Future()
+        future.set_exception(broken)
+        return future
 
 
 def _outcome(future):
     try:
         return future.result()
     except BrokenExecutor:
-        return None, (f"{traceback.format_exc()}\nA worker process died. Was it out of memory, or could it not "
-                      f"import the function, as one defined in a notebook? {CURE}")
+        return None, (f"{traceback.format_exc()}\nA worker process died. Was it out of memory, or could it not import "
+                      "the function, as one defined in a notebook or in a script without "
+                      f"`if __name__ == \"__main__\"`? {CURE}")
     except Exception:
         return None, traceback.format_exc()
 
