@@ -25,7 +25,7 @@ test: .venv/installed
 	$(BIN)/python -m pytest -n $(JOBS)
 
 test-extras: .venv-extras/installed
-	.venv-extras/bin/python -m pytest --override-ini=addopts=--import-mode=importlib -rfEsx tests/extras
+	.venv-extras/bin/python -m pytest tests/extras
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --notebook-dir chapters
@@ -56,10 +56,11 @@ clean:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-.venv-extras/installed: requirements-extras.txt pyproject.toml
+.venv-extras/installed: requirements.txt requirements-extras.txt pyproject.toml
 	@test -x .venv-extras/bin/pip || $(PYTHON) -m venv .venv-extras || { rm -rf .venv-extras; exit 1; }
-	@echo "Installing the pinned packages of the extra tests into .venv-extras"
-	@.venv-extras/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt
+	@echo "Installing the pinned packages, and those of the extra tests, into .venv-extras"
+	@.venv-extras/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --requirement requirements.txt --requirement requirements-extras.txt
 	@touch $@
 
 .PHONY: help book test test-extras lab serve notebooks picture clean

@@ -24,11 +24,11 @@ class Sweep:
     points : list of dict
         The arguments of each call, with the last axis running fastest, as in ``array.ravel()``.
     columns : dict of str to ndarray
-        Each name that the function returned, as an array of shape (values of the first axis, of
-        the second, ..., *shape of one result). Also attributes: ``found.rank``. If the shapes
-        differ from point to point, an array of arrays.
-    done : ndarray of bool, shape (values of the first axis, of the second, ...)
-        Which points have a result; in the others the columns are nan.
+        Each name that the function returned, as an array with the axes of the grid first, then
+        those of one result. Also attributes: ``found.rank``. If the results differ in shape, an
+        array of arrays.
+    done : ndarray of bool
+        Over the axes of the grid: which points have a result. In the others the columns are nan.
     """
 
     axes: dict

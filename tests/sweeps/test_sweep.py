@@ -1,5 +1,6 @@
 """Sweeps: the same numbers wherever the points run, and no finished point ever lost."""
 
+import _thread
 import copy
 import doctest
 import functools
@@ -397,6 +398,22 @@ def test_a_sweep_that_is_killed_or_interrupted_resumes(script, stop):
     assert sorted(int(n) for n, _ in begun()[before:]) == [3, 4, 5, 6, 7]
     fresh = quietly(lambda n, rng: rng.random(3), {"n": range(8)}).value.sum()
     assert float(second.stdout) == pytest.approx(fresh, rel=1e-15)
+
+
+def test_an_interrupt_cancels_what_has_not_begun():
+    computed = []
+
+    def interrupts(n):
+        computed.append(n)
+        time.sleep(0.3)  # until all points are submitted
+        if n == 0:
+            _thread.interrupt_main()
+        return n
+
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            quietly(interrupts, {"n": range(20)}, pool)
+    assert len(computed) < 4
 
 
 # --- functions that a worker cannot import --------------------------------------------------------
