@@ -11,7 +11,6 @@ export OPENBLAS_NUM_THREADS := 1
 help:
 	@echo "make book       build the book into _build/html (executes what changed)"
 	@echo "make test       run every test, the notebooks included"
-	@echo "make test-extras run the tests that need more packages, such as a Dask cluster"
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make serve      show the built book at http://localhost:$(PORT)/"
 	@echo "make notebooks  execute the chapters and store their outputs in place"
@@ -23,9 +22,6 @@ book: .venv/installed
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n $(JOBS)
-
-test-extras: .venv-extras/installed
-	.venv-extras/bin/python -m pytest tests/extras
 
 lab: .venv/installed
 	$(BIN)/jupyter lab --notebook-dir chapters
@@ -45,7 +41,7 @@ picture: _build/html/index.html
 
 clean:
 	rm -rf _build .pytest_cache .hypothesis
-	find . -name '.venv*' -prune -o -name __pycache__ -exec rm -rf {} +
+	find . -name .venv -prune -o -name __pycache__ -exec rm -rf {} +
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -56,11 +52,4 @@ clean:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
-.venv-extras/installed: requirements.txt requirements-extras.txt pyproject.toml
-	@test -x .venv-extras/bin/pip || $(PYTHON) -m venv .venv-extras || { rm -rf .venv-extras; exit 1; }
-	@echo "Installing the pinned packages, and those of the extra tests, into .venv-extras"
-	@.venv-extras/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --requirement requirements.txt --requirement requirements-extras.txt
-	@touch $@
-
-.PHONY: help book test test-extras lab serve notebooks picture clean
+.PHONY: help book test lab serve notebooks picture clean
