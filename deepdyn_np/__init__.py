@@ -2,7 +2,7 @@
 
 Everything a chapter needs is reached from here: ``import deepdyn_np as dd``. The experiment wing
 (`networks`, `losses`, `objective`, `dynamics`, `measures`) trains and measures; the `theory` wing
-predicts; they meet in `checks`.
+predicts; they meet in `checks`. `sweep` runs many experiments on every core.
 """
 
 from deepdyn_np import data, figures, losses, measures, theory
@@ -20,9 +20,10 @@ from deepdyn_np.dynamics import (
     run,
     sgd,
 )
-from deepdyn_np.errors import DivergenceError, NotSeparableError, StepLimitError
+from deepdyn_np.errors import DivergenceError, NotSeparableError, StepLimitError, SweepError
 from deepdyn_np.networks import MLP
 from deepdyn_np.objective import Objective
+from deepdyn_np.sweeps import Sweep, sweep
 
 __all__ = [
     "MLP",
@@ -38,6 +39,8 @@ __all__ = [
     "log_spaced",
     "Rule",
     "Trajectory",
+    "sweep",
+    "Sweep",
     "check",
     "check_below",
     "check_slope",
@@ -47,6 +50,7 @@ __all__ = [
     "NotSeparableError",
     "DivergenceError",
     "StepLimitError",
+    "SweepError",
     "losses",
     "measures",
     "theory",

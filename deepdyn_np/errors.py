@@ -49,6 +49,22 @@ class StepLimitError(StoppedEarlyError):
     """
 
 
+class SweepError(RuntimeError):
+    """Points of a sweep failed; the others are in ``sweep``.
+
+    Attributes
+    ----------
+    sweep : Sweep
+        With nan where a point failed.
+    failures : list of (dict, str)
+        Each point that failed, with its traceback.
+    """
+
+    def __init__(self, message, sweep=None, failures=()):
+        super().__init__(message)
+        self.sweep, self.failures = sweep, failures
+
+
 def expect(condition, argument, expected, got, mistake=""):
     """Raise a ``ValueError`` that names ``argument`` unless ``condition`` holds."""
     if not condition:

@@ -4,9 +4,9 @@ import numpy as np
 
 from deepdyn_np.dynamics.adaptive import accepted_steps, output_points, start
 from deepdyn_np.dynamics.dormand_prince import DormandPrince
-from deepdyn_np.dynamics.progress import Progress
 from deepdyn_np.dynamics.trajectory import Recorder
 from deepdyn_np.errors import StoppedEarlyError, expect, numeric_array, positive_number
+from deepdyn_np.progress import Progress
 
 
 def gradient_flow(objective, theta0, t_end, rtol=1e-8, atol=1e-10, *, at=None, dense=False,

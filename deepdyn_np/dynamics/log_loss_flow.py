@@ -4,10 +4,10 @@ import numpy as np
 
 from deepdyn_np.dynamics.adaptive import accepted_steps, output_points, start
 from deepdyn_np.dynamics.dormand_prince import DormandPrince
-from deepdyn_np.dynamics.progress import Progress
 from deepdyn_np.dynamics.rosenbrock import Rosenbrock
 from deepdyn_np.dynamics.trajectory import Recorder
 from deepdyn_np.errors import StoppedEarlyError, expect, numeric_array, positive_number, same_shape
+from deepdyn_np.progress import Progress
 
 LARGEST_LAMBDA = 1e10  # margins grow like Lambda; beyond, their O(1) differences are rounding
 ATOL_K = 1e-14  # K falls like a power of Lambda in deep networks: only its relative error counts

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from deepdyn_np.dynamics.progress import Progress
 from deepdyn_np.dynamics.rules import Rule
 from deepdyn_np.dynamics.trajectory import Recorder
 from deepdyn_np.errors import DivergenceError, expect, numeric_array, same_shape, whole_number
+from deepdyn_np.progress import Progress
 
 
 def run(rule, theta0, steps, *, record=None, at=None, progress=False):
