@@ -39,7 +39,8 @@ RUN_TIMES = BUILD / "run_times.json"
 
 def source_hash():
     """Hash of everything but a chapter's own cells that its outputs depend on."""
-    package = [p for p in (ROOT / "deepdyn_np").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    package = [p for p in (ROOT / "deepdyn_np").rglob("*")
+               if p.is_file() and not {"__pycache__", "classroom"} & set(p.parts)]  # no chapter grades
     digest = hashlib.sha256(sys.version.encode())
     for path in [ROOT / "requirements.txt", *sorted(package)]:
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
