@@ -3,7 +3,7 @@
 import numpy as np
 
 from deepdyn_np.errors import expect, numeric_array
-from deepdyn_np.losses.log_domain import log_of_log1p_exp, log_sum_exp
+from deepdyn_np.losses.log_domain import log_of_log1p_exp, log_sum_exp, vanishing
 
 
 class CrossEntropy:
@@ -41,9 +41,19 @@ class CrossEntropy:
         """Loss of each sample, shape (..., n)."""
         return np.logaddexp(0, _soft_margin(F, Y))
 
-    def gradient(self, F, Y):
-        """``softmax(f) - one_hot(y)``, shape (..., n, C); exact also when both nearly cancel."""
-        return _balanced(np.exp(_log_wrong(F, Y)), Y)
+    def gradient(self, F, Y, out=None):
+        """``softmax(f) - one_hot(y)``, shape (..., n, C); exact also when both nearly cancel.
+
+        A probability hardly above the smallest float is 0.
+        """
+        P = np.multiply(F, Y, out=out)
+        P = np.subtract(F, P.sum(axis=-1, keepdims=True), out=out)
+        P -= P.max(axis=-1, keepdims=True)
+        P = np.exp(vanishing(P), out=out)
+        P /= P.sum(axis=-1, keepdims=True)
+        np.copyto(P, 0, where=Y)
+        np.copyto(P, -P.sum(axis=-1, keepdims=True), where=Y)
+        return P
 
     def hessian_product(self, F, Y, V):
         """``(diag(p) - p p^T) V`` for each sample, shape (..., n, C)."""
