@@ -178,7 +178,8 @@ class Objective:
 
     def _mean_derivative(self, F, Y, out=None):
         dF = self.loss.gradient(F, Y, out=out)
-        return np.divide(dF, F.shape[-2], out=out)
+        dF /= F.shape[-2]
+        return dF
 
     def _pull_back(self, theta, derivative, batch=None, out=None):
         """The gradient of the function of the outputs with this ``derivative(F, Y)``, plus the decay's."""

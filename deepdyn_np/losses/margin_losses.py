@@ -133,7 +133,8 @@ class Logistic(MarginLoss):
     def gradient(self, F, Y, out=None):
         """``-y / (1 + exp(m))``; 0 where it is hardly above the smallest float."""
         towards = -Y
-        odds = np.exp(-vanishing(towards * F))
+        m = -vanishing(towards * F)
+        odds = np.exp(m, out=m)
         odds += 1
         return np.divide(towards, odds, out=out)
 

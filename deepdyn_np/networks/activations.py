@@ -22,8 +22,8 @@ class Activation:
     ``homogeneous`` says that ``s(c z) = c s(z)`` for ``c > 0``, i.e. ``s'(z) z = s(z)``;
     ``second_derivative`` is ``None`` where it vanishes (everywhere but at a kink).
 
-    In place: ``apply(Z, spare)`` turns ``Z`` into ``s(Z)``; ``pull_back(D, H)`` multiplies ``D`` by
-    ``s'(Z)``, told from ``H = s(Z)``. They overwrite ``spare`` and ``H``, arrays of ``Z``'s shape.
+    In place: ``apply(Z, spare)`` turns ``Z`` into ``H = s(Z)``, with an array of the same shape to
+    spare; ``slope(H)`` turns that into ``s'(Z)``.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Activation:
     second_derivative: Callable | None
     homogeneous: bool
     apply: Callable
-    pull_back: Callable
+    slope: Callable
 
 
 def _ones(Z):
@@ -48,8 +48,12 @@ def _tanh_second_derivative(Z):
     return -2 * T * (1 - T**2)
 
 
-def _keep(A, _):
+def _keep(Z, spare):
     pass
+
+
+def _fill_with_ones(H):
+    H.fill(1)
 
 
 def _apply_relu(Z, spare):
@@ -57,9 +61,8 @@ def _apply_relu(Z, spare):
     np.maximum(Z, spare, out=Z)
 
 
-def _pull_back_relu(D, H):
+def _slope_relu(H):
     np.greater(H, 0, out=H)
-    np.multiply(D, H, out=D)
 
 
 def _apply_leaky_relu(Z, spare):
@@ -67,26 +70,24 @@ def _apply_leaky_relu(Z, spare):
     np.maximum(Z, spare, out=Z)
 
 
-def _pull_back_leaky_relu(D, H):
+def _slope_leaky_relu(H):
     np.greater(H, 0, out=H)
     np.maximum(H, LEAKY_SLOPE, out=H)
-    np.multiply(D, H, out=D)
 
 
-def _apply_tanh(Z, _):
+def _apply_tanh(Z, spare):
     np.tanh(Z, out=Z)
 
 
-def _pull_back_tanh(D, H):
+def _slope_tanh(H):
     np.multiply(H, H, out=H)
     np.subtract(1, H, out=H)
-    np.multiply(D, H, out=D)
 
 
 ACTIVATIONS = {
-    "linear": Activation("linear", lambda Z: Z, _ones, None, True, _keep, _keep),
+    "linear": Activation("linear", lambda Z: Z, _ones, None, True, _keep, _fill_with_ones),
     "relu": Activation("relu", lambda Z: np.maximum(Z, 0), lambda Z: Z > 0, None, True,
-                       _apply_relu, _pull_back_relu),
+                       _apply_relu, _slope_relu),
     "leaky_relu": Activation(
         "leaky_relu",
         lambda Z: np.maximum(Z, LEAKY_SLOPE * Z),
@@ -94,10 +95,10 @@ ACTIVATIONS = {
         None,
         True,
         _apply_leaky_relu,
-        _pull_back_leaky_relu,
+        _slope_leaky_relu,
     ),
     "tanh": Activation("tanh", np.tanh, _tanh_derivative, _tanh_second_derivative, False,
-                       _apply_tanh, _pull_back_tanh),
+                       _apply_tanh, _slope_tanh),
 }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from deepdyn_np.networks.activations import activation_named
 from deepdyn_np.networks.layout import layer, places
 
-CACHE = 2**19  # bytes that the buffers of one part may take
+CACHE = 2**20  # bytes that the buffers of one part may take: the second-level cache of one core
 
 
 BLOCK = 2**14  # numbers that an elementwise operation treats at a time
@@ -114,6 +114,9 @@ class Workspace:
         self.F = np.empty((*stack, net.widths[-1], n), dtype).mT
         self.dF = np.empty((*stack, net.widths[-1], n), dtype).mT
         self.batch = None
+        # Two layers, one output: the hidden layer's D has rank 1 per sample and is never formed.
+        self.rank_one = net.depth == 2 and net.widths[2] == 1 and net.widths[0] <= net.widths[1]
+        self.weighted = np.empty((*stack, net.widths[0], n), dtype) if self.rank_one else None
 
     def take(self, X, Y, batch):
         """Rows ``batch`` of the data, in buffers."""
@@ -130,7 +133,8 @@ class Workspace:
     def gradient(self, theta, X, Y, derivative, out):
         """Write to ``out`` what `Workspaces.gradient` returns."""
         if self.members is None:
-            return self._pass(theta, X, Y, derivative, out)
+            self._pass(theta, X, Y, derivative, out)
+            return
         theta, gradient = theta.reshape(-1, self.size), out.reshape(-1, self.size)
         X, Y = (A if A.ndim == 2 else A.reshape(-1, *A.shape[-2:]) for A in (X, Y))
         for start in range(0, self.members, self.part):
@@ -159,12 +163,25 @@ class Workspace:
             self.product(D.mT, inputs[k], out=G_W)
             if G_b is not None:
                 np.add.reduce(D, axis=-2, out=G_b)
-            if k:
-                W = parameters[k][0]
-                (self.outer if W.shape[-2] == 1 else self.product)(D, W, out=self.D[k - 1])
-                D = self.D[k - 1]
-                self.activation.pull_back(D, inputs[k])
-        return out
+            if k == 0:
+                break
+            W, H = parameters[k][0], inputs[k]
+            self.activation.slope(H)
+            if self.rank_one:
+                self._first_layer(X, W, H, layer(out, self.places[0]))
+                break
+            (self.outer if W.shape[-2] == 1 else self.product)(D, W, out=self.D[k - 1])
+            D = self.D[k - 1]
+            D *= H
+
+    def _first_layer(self, X, w, S, gradient):
+        """``G_1 = diag(w) S^T diag(dF) X`` for ``D_1 = diag(dF) S diag(w)`` with ``S = s'(Z_1)``."""
+        G_W, G_b = gradient
+        np.multiply(self.dF.mT, X.mT, out=self.weighted)
+        self.product(S.mT, self.weighted.mT, out=G_W)
+        G_W *= w.mT
+        if G_b is not None:
+            np.multiply((self.dF.mT @ S)[..., 0, :], w[..., 0, :], out=G_b)
 
 
 def add_multiple(out, factor, theta):
