@@ -13,10 +13,8 @@ class Progress:
 
     def show(self, fraction, steps, end=False):
         """Report the done ``fraction`` in [0, 1] after ``steps`` steps."""
-        if not self.wanted:
-            return
         now = time.monotonic()
-        if end or now - self.last > 0.5:
+        if self.wanted and (end or now - self.last > 0.5):
             self.last = now
             line = f"\r{self.label} {100 * fraction:3.0f} % ({steps} steps, {now - self.start:.0f} s)"
             print(line, end="\n" if end else "", file=sys.stderr, flush=True)

@@ -72,7 +72,8 @@ def run(rule, theta0, steps, *, record=None, at=None, progress=False):
                     f"theta is no longer finite after step {t + 1} of {steps}: the step size is "
                     "probably too large. The rows so far are in this error's .trajectory.",
                     recorder.trajectory(steps=t + 1))
-            bar.show((t + 1) / steps, t + 1)
+            if progress:
+                bar.show((t + 1) / steps, t + 1)
     if steps in wanted:
         recorder.add(theta, step=steps)
     bar.show(1.0, steps, end=True)

@@ -81,21 +81,33 @@ class CrossEntropy:
         """Probability of each wrong class over the sum of all losses, 0 at class y."""
         # A loss is its sample's probability of error times a factor that tends to 1. So the sum
         # is over the very numbers that it divides: from logarithms of 1e7 it would carry 1e-9.
-        log_wrong, M = _log_wrong(F, Y), _soft_margin(F, Y)
-        wrong = np.exp(log_wrong - np.max(log_wrong, axis=(-2, -1), keepdims=True))
-        factor = np.exp(log_of_log1p_exp(M) + np.logaddexp(0, -M))[..., None]
-        return wrong / np.sum(wrong * factor, axis=(-2, -1), keepdims=True)
+        U = _excess(F, Y)
+        M = log_sum_exp(U)
+        U -= np.logaddexp(0, M)[..., None]
+        U -= np.max(U, axis=(-2, -1), keepdims=True)
+        wrong = np.exp(vanishing(U), out=U)
+        factor = np.exp(log_of_log1p_exp(M) + np.logaddexp(0, -M))
+        wrong /= np.sum(wrong.sum(axis=-1) * factor, axis=-1)[..., None, None]
+        return wrong
+
+
+def _excess(F, Y):
+    """``f_c - f_y``, and ``-inf`` at the class y itself, shape (..., n, C)."""
+    U = F - np.sum(F * Y, axis=-1, keepdims=True)
+    np.copyto(U, -np.inf, where=Y)
+    return U
 
 
 def _soft_margin(F, Y):
     """``M = log sum_{c != y} exp(f_c - f_y)``, shape (..., n)."""
-    return log_sum_exp(np.where(Y, -np.inf, F - np.sum(F * Y, axis=-1, keepdims=True)))
+    return log_sum_exp(_excess(F, Y))
 
 
 def _log_wrong(F, Y):
     """Log-probability of each wrong class, and ``-inf`` at the right one, shape (..., n, C)."""
-    U = np.where(Y, -np.inf, F - np.sum(F * Y, axis=-1, keepdims=True))
-    return U - np.logaddexp(0, log_sum_exp(U, keepdims=True))
+    U = _excess(F, Y)
+    U -= np.logaddexp(0, log_sum_exp(U, keepdims=True))
+    return U
 
 
 def _balanced(wrong, Y):

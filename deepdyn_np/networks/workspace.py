@@ -15,7 +15,7 @@ from deepdyn_np.networks.layout import layer, places
 CACHE = 2**20  # bytes that the buffers of one part may take: the second-level cache of one core
 
 
-BLOCK = 2**14  # numbers that an elementwise operation treats at a time
+BLOCK = 2**13  # numbers that an elementwise operation treats at a time
 
 
 class Workspaces:
@@ -185,9 +185,15 @@ class Workspace:
 
 
 def add_multiple(out, factor, theta):
-    """``out += factor * theta`` without a temporary array of that size; factor has shape () or (..., 1)."""
-    length = max(1, BLOCK * theta.shape[-1] // theta.size)
-    for start in range(0, theta.shape[-1], length):
-        part = ..., slice(start, start + length)
-        out[part] += factor * theta[part]
+    """``out += factor * theta`` without a large temporary array; ``factor`` has shape () or (..., 1)."""
+    if np.ndim(factor):
+        p = theta.shape[-1]
+        factors = np.broadcast_to(factor, (*theta.shape[:-1], 1)).ravel().tolist()
+        for row, number, values in zip(out.reshape(-1, p), factors, theta.reshape(-1, p)):
+            add_multiple(row, number, values)
+        return out
+    total, values = out.reshape(-1), theta.reshape(-1)
+    for start in range(0, values.size, BLOCK):
+        part = slice(start, start + BLOCK)
+        total[part] += factor * values[part]
     return out
