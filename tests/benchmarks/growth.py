@@ -108,6 +108,5 @@ def figure(rows, path):
         ax.legend(title="exponent")
     left.set(xlabel="size, relative to the smallest", ylabel="time of a step, relative")
     right.set(xlabel=r"log-loss $\Lambda$", ylabel="steps of the flow")
-    fig.tight_layout()
     fig.savefig(path, metadata={"Date": None}, facecolor="white")
     plt.close(fig)

@@ -55,9 +55,9 @@ def training(dtype):
     return [
         random_problem("tiny", (2, 50, 1), 100, dtype, 400),
         random_problem("small", (20, 50, 50, 1), 100, dtype, 100),
-        random_problem("digits", (64, 128, 128, 10), 1000, dtype, 5),
-        random_problem("MNIST batch", (784, 256, 256, 10), 5000, dtype, 5, batch=128),
-        random_problem("ensemble", (2, 50, 1), 100, dtype, 20, members=(64,)),
+        random_problem("digits", (64, 128, 128, 10), 1000, dtype, 20),
+        random_problem("MNIST batch", (784, 256, 256, 10), 5000, dtype, 20, batch=128),
+        random_problem("ensemble", (2, 50, 1), 100, dtype, 40, members=(64,)),
     ]
 
 

@@ -3,11 +3,13 @@
 A result is the dictionary that ``make bench`` writes to ``book/benchmarks.json``:
 
 ``about``      where and with what it was measured
+``names``      what to call the contenders
 ``steps``      rows {workload, precision, reference, times}, with a time for each contender:
                {median, low, high} in microseconds per step (or per run) and ``ratio`` to the
                reference, the median over the rounds
 ``split``      where a step's time goes: {workload, precision, products, elementwise, calls} as
                fractions of the step
+``targets``    the verdicts: {workload, precision, other, limit, ratio, met}
 ``growth``     {what, unit, expected, exponent, error, x, y}
 ``memory``     {workload, precision, new, buffers} in bytes
 ``agreement``  largest relative differences between the contenders, and from PyTorch's derivatives
@@ -35,14 +37,12 @@ NAMES = {"ours": "this package", "plain": "plain numpy", "gemm": "matrix product
          "autograd": "autograd"}
 
 
-def summary(seconds, reference, steps, other=None):
+def summary(seconds, reference, steps):
     """Median and quartiles of the rounds in microseconds, and the median ratio to the reference's."""
     each = [1e6 * s / steps for s in seconds]
     low, _, high = quantiles(each, n=4)
-    row = {"median": median(each), "low": low, "high": high}
-    if reference is not None:
-        row["ratio"] = median(a / b for a, b in zip(seconds, reference))
-    return row
+    ratio = median(a / b for a, b in zip(seconds, reference))
+    return {"median": median(each), "low": low, "high": high, "ratio": ratio}
 
 
 def verdicts(rows):
