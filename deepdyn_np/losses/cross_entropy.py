@@ -44,7 +44,7 @@ class CrossEntropy:
     def gradient(self, F, Y, out=None):
         """``softmax(f) - one_hot(y)``, shape (..., n, C); exact also when both nearly cancel.
 
-        A probability hardly above the smallest float is 0.
+        A probability below the smallest normal float is 0.
         """
         P = np.multiply(F, Y, out=out)
         P = np.subtract(F, P.sum(axis=-1, keepdims=True), out=out)
@@ -85,7 +85,7 @@ class CrossEntropy:
         M = log_sum_exp(U)
         U -= np.logaddexp(0, M)[..., None]
         U -= np.max(U, axis=(-2, -1), keepdims=True)
-        wrong = np.exp(vanishing(U), out=U)
+        wrong = np.exp(vanishing(U, 1e8), out=U)
         factor = np.exp(log_of_log1p_exp(M) + np.logaddexp(0, -M))
         wrong /= np.sum(wrong.sum(axis=-1) * factor, axis=-1)[..., None, None]
         return wrong

@@ -105,7 +105,7 @@ class Exponential(MarginLoss):
     log_curvature = log_value
 
     def gradient(self, F, Y, out=None):
-        """``-y exp(-m)``; 0 where it is hardly above the smallest float."""
+        """``-y exp(-m)``; 0 where that is below the smallest normal float."""
         with np.errstate(over="ignore"):
             weights = np.exp(vanishing(-Y * F))
         weights *= Y
@@ -131,7 +131,7 @@ class Logistic(MarginLoss):
         return -np.logaddexp(0, m) - np.logaddexp(0, -np.asarray(m))
 
     def gradient(self, F, Y, out=None):
-        """``-y / (1 + exp(m))``; 0 where it is hardly above the smallest float."""
+        """``-y / (1 + exp(m))``; 0 where that is below the smallest normal float."""
         towards = -Y
         m = -vanishing(towards * F)
         odds = np.exp(m, out=m)

@@ -82,7 +82,7 @@ def flows():
     """Steps to a log-loss Lambda: like Lambda for an explicit method, like its logarithm otherwise."""
     rows = dd.data.gaussian_separable(40, 10, np.random.default_rng(1), shift=0.5)
     line = dd.Objective(dd.MLP([10, 1]), dd.losses.exponential, rows, np.ones(40))
-    explicit, implicit = [100, 200, 400, 800], [1e2, 1e3, 1e4, 1e5, 1e6, 1e7]
+    explicit, implicit = [400, 800, 1600, 3200], [1e2, 1e3, 1e4, 1e5, 1e6, 1e7]
     steps = [dd.log_loss_flow(line, np.zeros(10), end, at=[end]).cost["steps"] for end in explicit]
     found = [row("log-loss Lambda, Dormand-Prince", "steps", 1, explicit, steps)]
     steps = [dd.log_loss_flow(line, np.zeros(10), end, "rosenbrock", rtol=1e-6, at=[end]).cost["steps"]
@@ -99,13 +99,13 @@ def figure(rows, path):
 
     matplotlib.rcParams["svg.hashsalt"] = "speed"
     dd.figures.style()
-    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(9, 4.8))
     for ax, unit, relative in ((left, "microseconds per step", True), (right, "steps", False)):
         for marker, r in zip("osD^v", [r for r in rows if r["unit"] == unit]):
             x, y = np.array(r["x"]), np.array(r["y"])
             ax.loglog(x / x[0] if relative else x, y / y[0] if relative else y, marker=marker,
                       label=f"{r['what']}: {r['exponent']:.2f}")
-        ax.legend(title="exponent")
+        ax.legend(title="exponent", loc="upper center", bbox_to_anchor=(0.5, -0.18))
     left.set(xlabel="size, relative to the smallest", ylabel="time of a step, relative")
     right.set(xlabel=r"log-loss $\Lambda$", ylabel="steps of the flow")
     fig.savefig(path, metadata={"Date": None}, facecolor="white")
