@@ -16,8 +16,9 @@ help:
 	@echo "make lab        open the chapters in JupyterLab"
 	@echo "make serve      show the built book at http://localhost:$(PORT)/"
 	@echo "make notebooks  execute the chapters and store their outputs in place"
+	@echo "make bench      time the package beside PyTorch and JAX (BASELINE=write stores the result)"
 	@echo "make picture    take the README's pictures of the built book (needs Chromium)"
-	@echo "make clean      remove everything built (but not .venv)"
+	@echo "make clean      remove everything built (but not .venv, .venv-bench)"
 
 book: .venv/installed
 	@$(BIN)/python book/build.py --jobs $(JOBS)
@@ -48,9 +49,19 @@ notebooks: .venv/installed
 picture: _build/html/index.html
 	@$(BIN)/python book/screenshot.py
 
+# One core, one thread, and an environment of its own: nothing else needs PyTorch or JAX.
+bench: .venv-bench/installed
+	@.venv-bench/bin/python tests/benchmarks/bench.py $(if $(BASELINE),--baseline $(BASELINE))
+
+.venv-bench/installed: requirements-bench.txt pyproject.toml
+	@test -x .venv-bench/bin/pip || $(PYTHON) -m venv .venv-bench || { rm -rf .venv-bench; exit 1; }
+	@echo "Installing PyTorch, JAX and autograd into .venv-bench (some minutes)"
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-bench.txt
+	@touch $@
+
 clean:
 	rm -rf _build .pytest_cache .hypothesis
-	find . -name .venv -prune -o -name __pycache__ -exec rm -rf {} +
+	find . -name '.venv*' -prune -o -name __pycache__ -exec rm -rf {} +
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -66,4 +77,4 @@ clean:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-extras.txt
 	@touch $@
 
-.PHONY: help book pdf test test-extras lab serve notebooks picture clean
+.PHONY: help book pdf test test-extras lab serve notebooks bench picture clean

@@ -8,6 +8,7 @@ predicts; they meet in `checks`. `sweep` runs many experiments on every core.
 from deepdyn_np import data, figures, losses, measures, theory
 from deepdyn_np.checks import CheckFailed, check, check_below, check_slope, control, fit_slope
 from deepdyn_np.dynamics import (
+    RowSpace,
     Rule,
     Trajectory,
     adam,
@@ -38,6 +39,7 @@ __all__ = [
     "log_loss_flow",
     "log_spaced",
     "Rule",
+    "RowSpace",
     "Trajectory",
     "sweep",
     "Sweep",

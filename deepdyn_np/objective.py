@@ -1,4 +1,8 @@
-"""Network + loss + data: a function of ``theta`` with value, gradient and HVP."""
+"""Network + loss + data: a function of ``theta`` with value, gradient and HVP.
+
+Each derivative is a line of mathematics around `MLP.forward` and `MLP.backward`. The gradient, which
+training loops call, runs the same recursions in the buffers of `Workspaces`.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +11,11 @@ import numpy as np
 
 from deepdyn_np.errors import expect, matrix, numeric_array
 from deepdyn_np.losses.log_domain import log_mean_exp
+from deepdyn_np.losses.sufficient_statistics import same_moments, sample_count
 from deepdyn_np.networks import MLP
+from deepdyn_np.networks.workspace import Workspaces, add_multiple
+
+LARGEST_REDUCTION = 2e9  # operations that a reduction of the data may take: a tenth of a second
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,13 @@ class Objective:
     -----
     Every method takes ``theta`` of shape (..., p); leading axes are an ensemble. ``batch`` is an
     array of sample numbers, shape (b,) or (..., b) with one batch per member; the mean is then
-    over the batch. Derived in chapter 01_hand_derived_gradients.
+    over the batch.
+
+    A linear network with the square loss sees the samples through their means and second moments
+    alone. Where they are many, `value`, `gradient` and `hvp` use ``d + C + 1`` samples with the
+    same moments: the cost of a step does not depend on n.
+
+    Derived in chapter 01_hand_derived_gradients.
     """
 
     net: MLP
@@ -63,7 +77,8 @@ class Objective:
     @cached_property
     def targets(self):
         """The checked targets in the shape that ``loss`` works with."""
-        return self.loss.targets(self.y, self.n, self.net.widths[-1])
+        Y = self.loss.targets(self.y, self.n, self.net.widths[-1])
+        return np.ascontiguousarray(Y.mT).mT  # sums over classes then run over whole rows of memory
 
     def value(self, theta, batch=None):
         """``L(theta)``, shape (...)."""
@@ -71,20 +86,25 @@ class Objective:
         F = self.net.forward(self._checked(theta), X).F
         return np.mean(self.loss.values(F, Y), axis=-1) + self._decay(theta)
 
-    def gradient(self, theta, batch=None):
-        """``dL/dtheta``, shape (..., p)."""
-        theta = self._checked(theta)
-        X, Y = self._samples(batch)
-        features = self.net.forward(theta, X)
-        return self._backward(theta, features, Y)
+    def gradient(self, theta, batch=None, out=None):
+        """``dL/dtheta``, shape (..., p).
+
+        ``out``, for loops, is where to write it: a contiguous array of ``theta``'s shape and dtype.
+        ``theta`` and ``batch`` (sample numbers from 0 on) are then taken as they are, unchecked.
+        """
+        theta = self._checked(theta) if out is None else theta
+        return self._pull_back(theta, self._mean_derivative, batch, out)
 
     def value_and_gradient(self, theta, batch=None):
         """``(L(theta), dL/dtheta)`` from one forward and one backward pass."""
-        theta = self._checked(theta)
-        X, Y = self._samples(batch)
-        features = self.net.forward(theta, X)
-        value = np.mean(self.loss.values(features.F, Y), axis=-1) + self._decay(theta)
-        return value, self._backward(theta, features, Y)
+        theta, values = self._checked(theta), []
+
+        def derivative(F, Y, out=None):
+            values.append(np.mean(self.loss.values(F, Y), axis=-1))
+            return self._mean_derivative(F, Y, out)
+
+        gradient = self._pull_back(theta, derivative, batch)
+        return _rejoined(values, gradient) + self._decay(theta), gradient
 
     def hvp(self, theta, v, batch=None):
         """Hessian-vector product ``d^2L/dtheta^2 v``, shape (..., p), without forming the Hessian."""
@@ -105,42 +125,74 @@ class Objective:
 
     def Lambda(self, theta):
         """The log-loss ``Lambda = -log L(theta)``, shape (...), exact when ``L`` underflows."""
-        return self._Lambda(self.net.forward(self._checked(theta), self.X).F)
+        return self._Lambda(self.net.forward(self._checked(theta), self.X).F, self.targets)
 
-    def Lambda_and_gradient(self, theta):
+    def Lambda_and_gradient(self, theta, out=None):
         """``(Lambda, dLambda/dtheta)``; the gradient is ``-dL/dtheta / L``, which never vanishes.
+
+        ``out`` is that of `gradient`.
 
         Raises
         ------
         ValueError
             If there is weight decay or the loss is ``square``: their minimum has no tail to follow.
         """
-        theta = self._checked(theta)
-        features = self.net.forward(theta, self.X)
-        Lambda = self._Lambda(features.F)
-        dF = -self.loss.log_gradient(features.F, self.targets)
-        return Lambda, self.net.backward(theta, features, dF)
+        theta, Lambda = self._checked(theta) if out is None else theta, []
 
-    def _Lambda(self, F):
+        def derivative(F, Y, out=None):
+            Lambda.append(self._Lambda(F, Y))
+            return np.negative(self.loss.log_gradient(F, Y), out=out)
+
+        gradient = self._pull_back(theta, derivative, out=out)
+        return _rejoined(Lambda, gradient), gradient
+
+    def _Lambda(self, F, Y):
         expect(hasattr(self.loss, "log_values"), "loss",
                "exponential, logistic or cross_entropy for the log-loss Lambda", repr(self.loss),
                "Only losses with an infimum of 0 at infinity have a tail to follow.")
         expect(not self._has_decay, "lam", "0 for the log-loss Lambda = -log L", self.lam,
                "With decay L has a positive minimum.")
-        return -log_mean_exp(self.loss.log_values(F, self.targets))
+        return -log_mean_exp(self.loss.log_values(F, Y))
 
     # --- inside ---------------------------------------------------------------------------------
 
     def _samples(self, batch):
         if batch is None:
-            return self.X, self.targets
+            return self._all
         batch = np.asarray(batch)
         return _rows(self.X, batch), _rows(self.targets, batch)
 
-    def _backward(self, theta, features, Y):
-        dF = self.loss.gradient(features.F, Y) / features.F.shape[-2]
-        gradient = self.net.backward(theta, features, dF)
-        return gradient + self._per_parameter * theta if self._has_decay else gradient
+    @cached_property
+    def _all(self):
+        """All samples, or fewer that do as well, for passes without a batch."""
+        X, Y = self.X, self.targets
+        r, linear = sample_count(X, Y), self.net.depth == 1 or self.net.activation == "linear"
+        suffice = linear and getattr(self.loss, "quadratic", False) and X.dtype.kind == Y.dtype.kind == "f"
+        if suffice and r < self.n and self.n * r**2 < LARGEST_REDUCTION:
+            X, Y = same_moments(X, Y)
+        return X, Y
+
+    @cached_property
+    def _workspaces(self):
+        return Workspaces(self.net)
+
+    def _mean_derivative(self, F, Y, out=None):
+        dF = self.loss.gradient(F, Y, out=out)
+        dF /= F.shape[-2]
+        return dF
+
+    def _pull_back(self, theta, derivative, batch=None, out=None):
+        """The gradient of the function of the outputs with this ``derivative(F, Y)``, plus the decay's."""
+        if batch is None or out is None or np.ndim(batch) > 1:
+            (X, Y), batch = self._samples(batch), None
+        else:
+            X, Y = self.X, self.targets  # the batch is taken into buffers
+        gradient = self._workspaces.gradient(theta, X, Y, derivative, batch, out)
+        if not self._has_decay:
+            return gradient
+        if out is None:
+            return gradient + self._per_parameter * theta
+        return add_multiple(gradient, self._per_parameter, theta)
 
     def _decay(self, theta):
         return self.lam / 2 * np.vecdot(theta, theta) if self._has_decay else 0.0
@@ -166,3 +218,8 @@ def _rows(A, batch):
     if A.ndim == 2 or batch.ndim == 1:
         return A[..., batch, :]
     return np.take_along_axis(A, batch[..., None], axis=-2)
+
+
+def _rejoined(parts, gradient):
+    """Values that came member by member, in the shape of the gradient's leading axes."""
+    return np.concatenate([np.ravel(part) for part in parts]).reshape(gradient.shape[:-1])[()]

@@ -4,6 +4,9 @@ A rule is a start and a step, both pure functions of what they are given (and of
 they draw from). The loop that runs them is `deepdyn_np.run`. In every rule ``eta`` is a number,
 an array over the ensemble's leading axes (a different step size for each member), or a function
 of the step number ``t = 0, 1, 2, ...``.
+
+The steps here also take ``spent``, arrays that the loop no longer needs, and write their results
+there instead of to new memory. Without it they are None, for which numpy makes a new array.
 """
 
 from collections.abc import Callable
@@ -21,6 +24,9 @@ from deepdyn_np.errors import (
 )
 
 
+NOTHING = None, None
+
+
 def _stateless(theta):
     return None
 
@@ -35,6 +41,10 @@ class Rule:
         ``step(theta, state, t)`` returns the next ``(theta, state)``.
     start : callable
         ``start(theta)`` returns the state before the first step; ``None`` where there is none.
+    reuses : bool
+        Whether ``step`` takes a fourth argument ``spent``, a pair (theta, state) of an earlier step
+        that it may overwrite with what it returns. The rules of this package do; one of your own
+        need not.
 
     Notes
     -----
@@ -43,6 +53,7 @@ class Rule:
 
     step: Callable
     start: Callable = _stateless
+    reuses: bool = False
 
 
 def gd(objective, eta):
@@ -60,10 +71,12 @@ def gd(objective, eta):
     """
     eta = _step_size(eta)
 
-    def step(theta, state, t):
-        return theta - eta(t) * objective.gradient(theta), state
+    def step(theta, state, t, spent=NOTHING):
+        out, _ = spent
+        change = np.multiply(eta(t), objective.gradient(theta, out=out), out=out)
+        return np.subtract(theta, change, out=out), state
 
-    return Rule(step)
+    return Rule(step, reuses=True)
 
 
 def sgd(objective, eta, batch_size, rng, replacement=False, observe=None):
@@ -96,19 +109,23 @@ def sgd(objective, eta, batch_size, rng, replacement=False, observe=None):
            type(observe).__name__, "Pass the function itself, without calling it.")
     per_epoch = n // batch_size
 
-    def step(theta, order, t):
+    def step(theta, order, t, spent=NOTHING):
         if replacement:
             batch = rng.integers(n, size=batch_size)
         else:
             place = t % per_epoch
             order = rng.permutation(n) if place == 0 else order
             batch = order[place * batch_size : (place + 1) * batch_size]
-        gradient = objective.gradient(theta, batch)
-        if observe is not None:
+        out, _ = spent
+        if observe is None:
+            gradient = objective.gradient(theta, batch, out=out)
+        else:  # who may keep it: it gets an array of its own
+            gradient = objective.gradient(theta, batch)
             observe(t, batch, gradient)
-        return theta - eta(t) * gradient, order
+        change = np.multiply(eta(t), gradient, out=out)
+        return np.subtract(theta, change, out=out), order
 
-    return Rule(step)
+    return Rule(step, reuses=True)
 
 
 def heavy_ball(objective, eta, beta):
@@ -130,11 +147,13 @@ def heavy_ball(objective, eta, beta):
     expect(np.ndim(beta) == 0 and 0 <= beta < 1, "beta", "a number with 0 <= beta < 1", beta,
            "beta multiplies the last displacement.")
 
-    def step(theta, velocity, t):
-        velocity = beta * velocity - eta(t) * objective.gradient(theta)
-        return theta + velocity, velocity
+    def step(theta, velocity, t, spent=NOTHING):
+        out, moved = spent
+        push = np.multiply(eta(t), objective.gradient(theta, out=out), out=out)
+        moved = np.subtract(np.multiply(beta, velocity, out=moved), push, out=moved)
+        return np.add(theta, moved, out=out), moved
 
-    return Rule(step, np.zeros_like)
+    return Rule(step, np.zeros_like, reuses=True)
 
 
 def adam(objective, eta, beta1=0.9, beta2=0.999, eps=1e-8):
@@ -163,14 +182,19 @@ def adam(objective, eta, beta1=0.9, beta2=0.999, eps=1e-8):
         expect(np.ndim(beta) == 0 and 0 <= beta < 1, name, f"a number with 0 <= {name} < 1", beta)
     positive_number("eps", eps)
 
-    def step(theta, means, t):
-        gradient = objective.gradient(theta)
-        m = beta1 * means[0] + (1 - beta1) * gradient
-        v = beta2 * means[1] + (1 - beta2) * gradient**2
-        root = np.sqrt(v / (1 - beta2 ** (t + 1)))
-        return theta - eta(t) * m / (1 - beta1 ** (t + 1)) / (root + eps), (m, v)
+    def step(theta, means, t, spent=(None, NOTHING)):
+        out, (m, v) = spent
+        gradient = objective.gradient(theta, out=out)
+        square = np.multiply(1 - beta2, np.square(gradient, out=m), out=m)
+        v = np.add(np.multiply(beta2, means[1], out=v), square, out=v)
+        share = np.multiply(1 - beta1, gradient, out=out)
+        m = np.add(np.multiply(beta1, means[0], out=m), share, out=m)
+        root = np.sqrt(np.divide(v, 1 - beta2 ** (t + 1), out=out), out=out)
+        change = np.divide(m, np.add(root, eps, out=out), out=out)
+        change = np.multiply(eta(t) / (1 - beta1 ** (t + 1)), change, out=out)
+        return np.subtract(theta, change, out=out), (m, v)
 
-    return Rule(step, lambda theta: (np.zeros_like(theta), np.zeros_like(theta)))
+    return Rule(step, lambda theta: (np.zeros_like(theta), np.zeros_like(theta)), reuses=True)
 
 
 def normalized_gd(objective, eta):
@@ -192,10 +216,12 @@ def normalized_gd(objective, eta):
     """
     eta = _step_size(eta)
 
-    def step(theta, state, t):
-        return theta + eta(t) * objective.Lambda_and_gradient(theta)[1], state
+    def step(theta, state, t, spent=NOTHING):
+        out, _ = spent
+        _, slope = objective.Lambda_and_gradient(theta, out=out)
+        return np.add(theta, np.multiply(eta(t), slope, out=out), out=out), state
 
-    return Rule(step)
+    return Rule(step, reuses=True)
 
 
 def _step_size(eta):

@@ -1,5 +1,7 @@
 """The loop that runs any step rule."""
 
+import cmath
+
 import numpy as np
 
 from deepdyn_np.dynamics.rules import Rule
@@ -52,25 +54,35 @@ def run(rule, theta0, steps, *, record=None, at=None, progress=False):
            f"step numbers within 0..{steps}", at if at.size < 9 else f"{at.min()}..{at.max()}")
     wanted = set(at.astype(int).tolist())
     recorder, bar, state = Recorder(record), Progress("run", progress), rule.start(theta)
+    last, spent = None, ()
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps):
             if t in wanted:
                 recorder.add(theta, step=t)
-            last, (theta, state) = theta, rule.step(theta, state, t)
+            if t > 1 and rule.reuses:  # not the start, which may have another precision
+                spent = (last,)
+            last = theta, state
+            theta, state = rule.step(theta, state, t, *spent)
             if t == 0:
-                same_shape("theta0", last, theta)
-            if not np.isfinite(theta.sum()):
+                same_shape("theta0", last[0], theta)
+            if not _finite(theta):
                 if t not in wanted:
-                    recorder.add(last, step=t)
+                    recorder.add(last[0], step=t)
                 raise DivergenceError(
                     f"theta is no longer finite after step {t + 1} of {steps}: the step size is "
                     "probably too large. The rows so far are in this error's .trajectory.",
                     recorder.trajectory(steps=t + 1))
-            bar.show((t + 1) / steps, t + 1)
+            if progress:
+                bar.show((t + 1) / steps, t + 1)
     if steps in wanted:
         recorder.add(theta, step=steps)
     bar.show(1.0, steps, end=True)
     return recorder.trajectory(steps=steps)
+
+
+def _finite(theta):
+    """One product where it does not overflow; a nan or inf anywhere makes it, and the sum, nan or inf."""
+    return cmath.isfinite(np.vdot(theta, theta)) or bool(np.isfinite(theta.sum()))
 
 
 def log_spaced(steps, count=200):

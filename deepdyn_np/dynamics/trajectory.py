@@ -53,8 +53,9 @@ class Recorder:
         self.thetas, self.rows = [], []
 
     def add(self, theta, **columns):
-        """Append one row: a copy of ``theta``, the columns, and every recorded quantity."""
-        self.thetas.append(np.array(theta))
+        """Append one row: a copy of ``theta``, the columns, and every recorded quantity of the copy."""
+        theta = np.array(theta)
+        self.thetas.append(theta)
         self.rows.append(columns | {name: f(theta) for name, f in self.record.items()})
 
     def trajectory(self, **cost):

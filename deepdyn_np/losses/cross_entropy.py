@@ -3,7 +3,7 @@
 import numpy as np
 
 from deepdyn_np.errors import expect, numeric_array
-from deepdyn_np.losses.log_domain import log_of_log1p_exp, log_sum_exp
+from deepdyn_np.losses.log_domain import log_of_log1p_exp, log_sum_exp, vanishing
 
 
 class CrossEntropy:
@@ -41,9 +41,19 @@ class CrossEntropy:
         """Loss of each sample, shape (..., n)."""
         return np.logaddexp(0, _soft_margin(F, Y))
 
-    def gradient(self, F, Y):
-        """``softmax(f) - one_hot(y)``, shape (..., n, C); exact also when both nearly cancel."""
-        return _balanced(np.exp(_log_wrong(F, Y)), Y)
+    def gradient(self, F, Y, out=None):
+        """``softmax(f) - one_hot(y)``, shape (..., n, C); exact also when both nearly cancel.
+
+        A probability below the smallest normal float is 0.
+        """
+        P = np.multiply(F, Y, out=out)
+        P = np.subtract(F, P.sum(axis=-1, keepdims=True), out=out)
+        P -= P.max(axis=-1, keepdims=True)
+        P = np.exp(vanishing(P), out=out)
+        P /= P.sum(axis=-1, keepdims=True)
+        np.copyto(P, 0, where=Y)
+        np.copyto(P, -P.sum(axis=-1, keepdims=True), where=Y)
+        return P
 
     def hessian_product(self, F, Y, V):
         """``(diag(p) - p p^T) V`` for each sample, shape (..., n, C)."""
@@ -71,21 +81,33 @@ class CrossEntropy:
         """Probability of each wrong class over the sum of all losses, 0 at class y."""
         # A loss is its sample's probability of error times a factor that tends to 1. So the sum
         # is over the very numbers that it divides: from logarithms of 1e7 it would carry 1e-9.
-        log_wrong, M = _log_wrong(F, Y), _soft_margin(F, Y)
-        wrong = np.exp(log_wrong - np.max(log_wrong, axis=(-2, -1), keepdims=True))
-        factor = np.exp(log_of_log1p_exp(M) + np.logaddexp(0, -M))[..., None]
-        return wrong / np.sum(wrong * factor, axis=(-2, -1), keepdims=True)
+        U = _excess(F, Y)
+        M = log_sum_exp(U)
+        U -= np.logaddexp(0, M)[..., None]
+        U -= np.max(U, axis=(-2, -1), keepdims=True)
+        wrong = np.exp(vanishing(U, 1e8), out=U)
+        factor = np.exp(log_of_log1p_exp(M) + np.logaddexp(0, -M))
+        wrong /= np.sum(wrong.sum(axis=-1) * factor, axis=-1)[..., None, None]
+        return wrong
+
+
+def _excess(F, Y):
+    """``f_c - f_y``, and ``-inf`` at the class y itself, shape (..., n, C)."""
+    U = F - np.sum(F * Y, axis=-1, keepdims=True)
+    np.copyto(U, -np.inf, where=Y)
+    return U
 
 
 def _soft_margin(F, Y):
     """``M = log sum_{c != y} exp(f_c - f_y)``, shape (..., n)."""
-    return log_sum_exp(np.where(Y, -np.inf, F - np.sum(F * Y, axis=-1, keepdims=True)))
+    return log_sum_exp(_excess(F, Y))
 
 
 def _log_wrong(F, Y):
     """Log-probability of each wrong class, and ``-inf`` at the right one, shape (..., n, C)."""
-    U = np.where(Y, -np.inf, F - np.sum(F * Y, axis=-1, keepdims=True))
-    return U - np.logaddexp(0, log_sum_exp(U, keepdims=True))
+    U = _excess(F, Y)
+    U -= np.logaddexp(0, log_sum_exp(U, keepdims=True))
+    return U
 
 
 def _balanced(wrong, Y):

@@ -1,5 +1,7 @@
 """Sums of exponentials that neither overflow nor underflow."""
 
+from functools import cache
+
 import numpy as np
 
 
@@ -31,7 +33,26 @@ def exp_over_sum(a, b, axis=-1):
     to 1e-9, and weights that should sum to 1 no longer do.
     """
     top = np.max(b, axis=axis, keepdims=True)
-    return np.exp(a - top) / np.sum(np.exp(b - top), axis=axis, keepdims=True)
+    return np.exp(vanishing(a - top, 1e8)) / np.sum(np.exp(b - top), axis=axis, keepdims=True)
+
+
+def vanishing(a, times=1.0):
+    """``a``, or ``-inf`` where ``exp(a)`` is below the smallest normal number, ``times`` a factor.
+
+    A matrix product that meets a subnormal number takes a hundred times as long, and the sample
+    that such a weight belongs to no longer counts: its weight becomes 0. A factor leaves room for
+    a division.
+    """
+    least = _least_exponent(a.dtype, times)
+    flat = a.ravel(order="K")
+    if flat[flat.argmin()].real > least:  # argmin costs a third of min
+        return a
+    return np.where(a.real > least, a, -np.inf)
+
+
+@cache
+def _least_exponent(dtype, times):
+    return float(np.log(np.finfo(dtype).tiny * times))
 
 
 def log_of_log1p_exp(a):

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from deepdyn_np.errors import expect, signs
-from deepdyn_np.losses.log_domain import exp_over_sum, log_of_log1p_exp
+from deepdyn_np.losses.log_domain import exp_over_sum, log_of_log1p_exp, vanishing
 
 
 class MarginLoss(ABC):
@@ -69,9 +69,9 @@ class MarginLoss(ABC):
         """Loss of each sample, shape (..., n)."""
         return self.value((Y * F)[..., 0])
 
-    def gradient(self, F, Y):
+    def gradient(self, F, Y, out=None):
         """Derivative of each sample's loss with respect to its outputs, shape (..., n, 1)."""
-        return Y * self.derivative(Y * F)
+        return np.multiply(Y, self.derivative(Y * F), out=out)
 
     def hessian_product(self, F, Y, V):
         """Second derivative of each sample's loss times a change ``V`` of the outputs."""
@@ -107,6 +107,13 @@ class Exponential(MarginLoss):
     log_slope = log_value
     log_curvature = log_value
 
+    def gradient(self, F, Y, out=None):
+        """``-y exp(-m)``; 0 where that is below the smallest normal float."""
+        with np.errstate(over="ignore"):
+            weights = np.exp(vanishing(-Y * F))
+        weights *= Y
+        return np.negative(weights, out=out)
+
 
 class Logistic(MarginLoss):
     """``l(m) = log(1 + exp(-m))``.
@@ -128,6 +135,14 @@ class Logistic(MarginLoss):
     def log_curvature(self, m):
         """``-log(1 + exp(m)) - log(1 + exp(-m))``."""
         return -np.logaddexp(0, m) - np.logaddexp(0, -np.asarray(m))
+
+    def gradient(self, F, Y, out=None):
+        """``-y / (1 + exp(m))``; 0 where that is below the smallest normal float."""
+        towards = -Y
+        m = -vanishing(towards * F)
+        odds = np.exp(m, out=m)
+        odds += 1
+        return np.divide(towards, odds, out=out)
 
 
 def _exp(a):

@@ -170,3 +170,66 @@ def test_a_single_start_for_an_ensemble_of_data_is_an_error():
     objective, theta = random_problem(np.random.default_rng(0), size=(3,), own_data=True)
     with pytest.raises(ValueError, match="theta0: .*each member"):
         dd.run(dd.gd(objective, 0.1), theta[0], 3)
+
+
+# --- arrays that are used again -------------------------------------------------------------------
+
+RULES = {
+    "gd": lambda objective: dd.gd(objective, 0.1),
+    "sgd": lambda objective: dd.sgd(objective, 0.1, 2, np.random.default_rng(1)),
+    "heavy_ball": lambda objective: dd.heavy_ball(objective, 0.1, 0.7),
+    "normalized_gd": lambda objective: dd.normalized_gd(objective, 0.1),
+    "adam": lambda objective: dd.adam(objective, 0.1),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("size", [(), (3,)])
+def test_a_run_takes_the_steps_that_the_rule_takes_alone(rule, size):
+    """`run` lets the rule overwrite its arrays; called alone, a step makes new ones and changes none."""
+    objective, theta0 = random_problem(np.random.default_rng(4), "logistic", "relu", 3, True, size)
+    alone, theta = RULES[rule](objective), theta0
+    state, rows = alone.start(theta), [theta0]
+    for t in range(9):
+        before = copy.deepcopy((theta, state))
+        new = alone.step(theta, state, t)
+        for array, kept in zip(arrays((theta, state)), arrays(before)):
+            np.testing.assert_array_equal(array, kept)
+        theta, state = new
+        rows.append(theta)
+    np.testing.assert_array_equal(dd.run(RULES[rule](objective), theta0, 9).theta, rows)
+
+
+def arrays(parts):
+    """All arrays in nested tuples, a state that is no array left out."""
+    if isinstance(parts, tuple):
+        return [array for part in parts for array in arrays(part)]
+    return [parts] if isinstance(parts, np.ndarray) else []
+
+
+def test_what_is_recorded_may_be_a_view():
+    objective, theta0 = random_problem(np.random.default_rng(5), "logistic", "relu", 2)
+    run = dd.run(dd.gd(objective, 0.1), theta0, 6, record={"W": lambda theta: objective.net.layers(theta)[0]})
+    np.testing.assert_array_equal(run.W, objective.net.layers(run.theta)[0])
+    assert not np.array_equal(run.W[3], run.W[4])
+
+
+@pytest.mark.parametrize("rule", ["gd", "heavy_ball"])
+def test_the_last_row_of_a_diverged_run_is_the_last_finite_one(rule):
+    _, objective = diverging()
+    make = {"gd": lambda: dd.gd(objective, 1e3), "heavy_ball": lambda: dd.heavy_ball(objective, 1e3, 0.5)}[rule]
+    with pytest.raises(dd.DivergenceError) as caught:
+        dd.run(make(), np.ones(3), 1000, at=[0])
+    last = int(caught.value.trajectory.step[-1])
+    again = dd.run(make(), np.ones(3), last, at=[last]).final
+    np.testing.assert_array_equal(caught.value.trajectory.final, again)
+
+
+def test_single_precision_becomes_what_the_step_makes_of_it():
+    """Float32 stays with data in float32; data in float64 raise it at the first step."""
+    for dtype in (np.float32, np.float64):
+        X = np.random.default_rng(0).normal(size=(8, 3)).astype(dtype)
+        objective = dd.Objective(dd.MLP([3, 4, 1]), dd.losses.square, X, X[:, 0])
+        theta0 = objective.net.init(np.random.default_rng(1)).astype(np.float32)
+        for rule in (dd.gd(objective, 0.1), dd.heavy_ball(objective, 0.1, 0.5), dd.adam(objective, 0.1)):
+            assert dd.run(rule, theta0, 5, at=[5]).theta.dtype == dtype

@@ -310,3 +310,38 @@ def test_centered_square_is_the_square_loss_minimised_over_a_bias(seed):
     np.testing.assert_allclose(np.sum(loss.gradient(F, T) * V, axis=(-2, -1)) / n, slope, rtol=1e-8, atol=1e-9)
     bend = central_difference(lambda A: loss.gradient(A, T), F, V)
     np.testing.assert_allclose(loss.hessian_product(F, T, V), bend, rtol=1e-8, atol=1e-9)
+
+
+# --- no subnormal numbers -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", WITH_TAIL)
+def test_weights_are_never_subnormal(name, dtype):
+    """Margins from 0 to beyond the range of floats: a weight is exact, or 0 once it is negligible."""
+    info = np.finfo(dtype)
+    m = np.linspace(0, 1.2 * -np.log(info.smallest_subnormal), 3001).astype(dtype)
+    C = 2 if name == "cross_entropy" else 1
+    F = np.zeros((3001, C), dtype)
+    F[:, 0] = m
+    y = np.zeros(3001, int) if C == 2 else np.ones(3001, dtype)
+    loss = LOSSES[name]
+    Y = loss.targets(y, 3001, C)
+    for got in (loss.gradient(F, Y), loss.log_gradient(F, Y)):
+        size = np.abs(got[np.nonzero(got)])
+        assert size.min() >= info.tiny * 0.999 and np.count_nonzero(got) < got.size
+    weights = np.abs(loss.gradient(F, Y)[:, -1])
+    exact = np.exp(-m.astype(np.longdouble)) / (1 if name == "exponential" else 1 + np.exp(-m.astype(np.longdouble)))
+    kept = weights > 0
+    np.testing.assert_allclose(weights[kept], exact[kept].astype(dtype), rtol=300 * info.eps)
+    assert exact[~kept].max() < info.tiny * 1.001
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@given(seed=seeds)
+@few(10)
+def test_a_gradient_may_be_written_to_an_array(name, seed):
+    F, Y = outputs(np.random.default_rng(seed), name)
+    out = np.empty_like(F)
+    assert LOSSES[name].gradient(F, Y, out=out) is out
+    np.testing.assert_array_equal(out, LOSSES[name].gradient(F, Y))
