@@ -22,7 +22,8 @@ class Book:
     def __init__(self, folder):
         self.folder = folder
         for part in ("_ext", "_static", "_templates"):
-            shutil.copytree(ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / "book" / part, folder / "book" / part,
+                            ignore=shutil.ignore_patterns("__pycache__"))
         for path in [*(ROOT / "book").glob("*.py"), ROOT / "book" / "references.bib"]:
             shutil.copy(path, folder / "book" / path.name)
         for name in ("_config.yml", "requirements.txt", "CITATION.cff"):
@@ -38,16 +39,19 @@ class Book:
         for path in (self.folder / "chapters").glob("*"):
             path.unlink()
         for name, (prose, code) in chapters.items():
-            cells = [new_markdown_cell(f"# Chapter {name}\n\n{prose}"), new_code_cell(MARK.format(name) + code)]
+            cells = [new_markdown_cell(f"# Chapter {name}\n\n{prose}"),
+                     new_code_cell(MARK.format(name) + code)]
             for index, cell in enumerate(cells):
                 cell.id = f"{name}-{index}"  # a chapter written twice is the same chapter
-            nbformat.write(new_notebook(cells=cells, metadata=METADATA), self.folder / "chapters" / f"{name}.ipynb")
+            nbformat.write(new_notebook(cells=cells, metadata=METADATA),
+                           self.folder / "chapters" / f"{name}.ipynb")
         self.list(*(f"chapters/{name}" for name in chapters))
 
     def list(self, *pages):
         """Make ``pages`` the table of contents."""
         files = "".join(f"  - file: {page}\n" for page in pages)
-        (self.folder / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: book/index\nchapters:\n{files}")
+        toc = f"format: jb-book\nroot: book/index\nchapters:\n{files}"
+        (self.folder / "book" / "_toc.yml").write_text(toc)
 
     def build(self, *options):
         return subprocess.run([sys.executable, self.folder / "book" / "build.py", "--jobs", "2", *options],
