@@ -73,8 +73,8 @@ def read_parts():
     """The table of contents; the root page is a part of its own, without a caption."""
     toc = yaml.safe_load((ROOT / "book" / "_toc.yml").read_text(encoding="utf-8"))
     parts = toc.get("parts") or [{"chapters": toc.get("chapters", [])}]
-    return [Part("", [toc["root"]])] + [Part(part.get("caption", ""), [entry["file"] for entry in part["chapters"]])
-                                        for part in parts]
+    return [Part("", [toc["root"]]),
+            *(Part(part.get("caption", ""), [entry["file"] for entry in part["chapters"]]) for part in parts)]
 
 
 class Press:
@@ -94,7 +94,8 @@ class Press:
         cited = {link["href"][1:] for link in article.select(f"a[data-page='{BIBLIOGRAPHY}']")}
         if cited:
             article.append(_element('<h2 class="level-2">References</h2>'))
-            article.extend(work for work in self._article(BIBLIOGRAPHY).select(".citation") if work["id"] in cited)
+            works = self._article(BIBLIOGRAPHY).select(".citation")
+            article.extend(work for work in works if work["id"] in cited)
         self._print([article], _title(article), target)
 
     def print_parts(self, parts, target):
@@ -113,7 +114,8 @@ class Press:
         """What the head of a page says about style and formulas."""
         head = self._soup(page).head
         kept = head.select("link[rel=stylesheet]") + [
-            script for script in head.select("script") if "mathjax" in (script.get("src", "") + script.text).lower()]
+            script for script in head.select("script")
+            if "mathjax" in (script.get("src", "") + script.text).lower()]
         for tag, name in ((tag, name) for tag in kept for name in ("href", "src") if name in tag.attrs):
             tag[name] = self._file(page, tag[name])
         return "\n".join(map(str, kept))
@@ -171,15 +173,17 @@ class Press:
         heads = []
         for number, article in enumerate(articles):
             article["style"] = f"page: article-{number}"
-            heads.append(f"@page article-{number} {{ @top-left {{ content: {_css_string(_title(article))} }} }}")
+            content = _css_string(_title(article))
+            heads.append(f"@page article-{number} {{ @top-left {{ content: {content} }} }}")
         document = DOCUMENT.format(title=title, head=self.head, running_heads="\n".join(heads),
                                    body="\n".join(map(str, articles)))
-        self._browse(document, target, ["--disable-pdf-tagging"] if rough else ["--generate-pdf-document-outline"])
+        option = "--disable-pdf-tagging" if rough else "--generate-pdf-document-outline"
+        self._browse(document, target, option)
         _inspect(target, title)
         if not rough:
             _name_bookmarks(target, [_bookmark(h) for article in articles for h in article.select(HEADINGS)])
 
-    def _browse(self, document, target, options):
+    def _browse(self, document, target, option):
         target.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory() as folder:
             page = Path(folder) / "print.html"
@@ -188,7 +192,8 @@ class Press:
                 [self.chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                  "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={folder}/profile",
                  "--allow-file-access-from-files", f"--virtual-time-budget={1000 * BROWSER_SECONDS}",
-                 "--no-pdf-header-footer", *options, f"--print-to-pdf={target}", page.as_uri()], capture_output=True, text=True)
+                 "--no-pdf-header-footer", option, f"--print-to-pdf={target}", page.as_uri()],
+                capture_output=True, text=True)
         if result.returncode != 0 or not target.exists():
             raise PrintFailed(f"Chromium did not print {target.name}:\n{result.stderr}")
 

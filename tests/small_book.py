@@ -25,7 +25,8 @@ class Book:
     def __init__(self, folder):
         self.folder = folder
         for part in ("_ext", "_static", "_templates"):
-            shutil.copytree(ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / "book" / part, folder / "book" / part,
+                            ignore=shutil.ignore_patterns("__pycache__"))
         pages = (ROOT / "book" / name for name in ("claims.md", "run_times.md", "references.bib"))
         for path in [*(ROOT / "book").glob("*.py"), *pages]:
             shutil.copy(path, folder / "book" / path.name)
@@ -42,17 +43,19 @@ class Book:
         for path in (self.folder / "chapters").glob("*"):
             path.unlink()
         for name, (prose, code, *statements) in chapters.items():
-            cells = [new_markdown_cell(f"# Chapter {name}\n\n{prose}"), new_code_cell(MARK.format(name) + code)]
-            cells[1].metadata.update(claims=dict(*statements))
+            cells = [new_markdown_cell(f"# Chapter {name}\n\n{prose}"),
+                     new_code_cell(MARK.format(name) + code, metadata={"claims": dict(*statements)})]
             for index, cell in enumerate(cells):
                 cell.id = f"{name}-{index}"  # a chapter written twice is the same chapter
-            nbformat.write(new_notebook(cells=cells, metadata=METADATA), self.folder / "chapters" / f"{name}.ipynb")
+            nbformat.write(new_notebook(cells=cells, metadata=METADATA),
+                           self.folder / "chapters" / f"{name}.ipynb")
         self.list(*(f"chapters/{name}" for name in chapters))
 
     def list(self, *pages):
         """Make ``pages``, and those made of the chapters' outputs, the table of contents."""
         files = "".join(f"  - file: {page}\n" for page in [*pages, "book/claims", "book/run_times"])
-        (self.folder / "book" / "_toc.yml").write_text(f"format: jb-book\nroot: book/index\nchapters:\n{files}")
+        toc = f"format: jb-book\nroot: book/index\nchapters:\n{files}"
+        (self.folder / "book" / "_toc.yml").write_text(toc)
 
     def build(self, *options):
         return subprocess.run([sys.executable, self.folder / "book" / "build.py", "--jobs", "2", *options],

@@ -47,8 +47,9 @@ def add_frame(app, doctree, docname):
 def _facts(app, docname):
     """Run time, symbols and downloads, in one line."""
     def link(page, text):
-        return (f'<a href="{app.builder.get_relative_uri(docname, page)}">{text}</a>' if page in app.env.found_docs
-                else text)
+        if page not in app.env.found_docs:
+            return text
+        return f'<a href="{app.builder.get_relative_uri(docname, page)}">{text}</a>'
 
     name, facts = Path(docname).name, []
     run_times = Path(app.outdir).parent / "run_times.json"
@@ -65,7 +66,8 @@ def _facts(app, docname):
 
 def _citation(app, docname, heading):
     """The citation as text and as BibTeX; an address stands in it once the book is published."""
-    book, address = read_publication(app.srcdir), read_publication(app.srcdir).address(docname)
+    book = read_publication(app.srcdir)
+    address = book.address(docname)
     number = re.match(r"chapters/0*(\d+)_", docname)
     title = "".join(rf'<span class="math notranslate nohighlight">\({escape(part.astext())}\)</span>'
                     if isinstance(part, nodes.math) else escape(part.astext()) for part in heading)
@@ -74,12 +76,13 @@ def _citation(app, docname, heading):
     link = f' <a href="{escape(address)}">{escape(address)}</a>' if address else ""
     bibtex = BIBTEX.format(
         key=f"deepdyn{book.year}{re.sub('.*_', '', docname.partition('_')[2]) or Path(docname).name}",
-        authors=" and ".join(book.bibtex_authors), title=tex, book=book.title, year=book.year, version=book.version,
-        chapter=f"  chapter   = {{{number[1]}}},\n" if number else "",
+        authors=" and ".join(book.bibtex_authors), title=tex, book=book.title, year=book.year,
+        version=book.version, chapter=f"  chapter   = {{{number[1]}}},\n" if number else "",
         url=f"  url       = {{{address}}},\n" if address else "")
     return (f'<div class="how-to-cite"><p><strong>How to cite this chapter.</strong> '
-            f'{escape(", ".join(book.authors))} ({book.year}). {title}. {place}<em>{escape(book.title)}</em>, '
-            f'version {escape(book.version)}.{link}</p>\n<details class="only-on-screen"><summary>BibTeX</summary>\n'
+            f'{escape(", ".join(book.authors))} ({book.year}). {title}. '
+            f'{place}<em>{escape(book.title)}</em>, version {escape(book.version)}.{link}</p>\n'
+            '<details class="only-on-screen"><summary>BibTeX</summary>\n'
             f'<div class="highlight"><pre>{escape(bibtex)}</pre></div></details></div>\n')
 
 
@@ -115,7 +118,8 @@ def _pdf_button(context, name, text):
 
 
 def setup(app):
-    app.add_node(html_only, html=(lambda writer, node: writer.body.append(node["html"]), lambda writer, node: None))
+    app.add_node(html_only, html=(lambda writer, node: writer.body.append(node["html"]),
+                                  lambda writer, node: None))
     app.connect("doctree-resolved", add_frame)
     app.connect("html-page-context", name_parts)
     app.connect("html-page-context", label_downloads, priority=900)  # after the theme has made its menu

@@ -42,7 +42,8 @@ def read_publication(root):
     if site and not re.match(r"https?://[^/]+", site):
         raise ConfigError(f"CITATION.cff: url must be the web address of the built pages, not {site}")
     return Publication(tuple(group or person for group, person in people),
-                       tuple(f"{{{group}}}" if group else person for group, person in people),  # a group is one name
+                       # braces keep the words of a group's name together
+                       tuple(f"{{{group}}}" if group else person for group, person in people),
                        cff["title"], str(cff["version"]), cff["date-released"].year, repository,
                        site and site + "/")
 
@@ -50,7 +51,8 @@ def read_publication(root):
 def configure(app, config):
     book = read_publication(app.srcdir)
     config.html_baseurl = book.site
-    config.myst_substitutions = {**config.myst_substitutions, "install": f"`%pip install git+{book.repository}`"}
+    install = f"`%pip install git+{book.repository}`"
+    config.myst_substitutions = {**config.myst_substitutions, "install": install}
     if book.repository:
         app.tags.add("published")
         config.html_theme_options = {

@@ -55,7 +55,8 @@ def test_a_book_without_an_address_leads_nowhere(book):
     assert "@incollection{deepdyn2026one," in (book.html / "chapters" / "07_one.html").read_text()
 
 
-@pytest.mark.skipif(pdf.find_chromium() is None, reason="Chromium is not installed, so no page can be printed")
+@pytest.mark.skipif(pdf.find_chromium() is None,
+                    reason="Chromium is not installed, so no page can be printed")
 def test_a_published_book_leads_to_its_repository_and_prints(book):
     publish(book, **{"repository-code": REPOSITORY, "url": SITE})
     chapter, how_to_run = build_one_chapter(book, "--pdf")
@@ -121,7 +122,8 @@ def test_the_workflow_only_calls_make():
 
 def test_binder_gets_the_package_and_the_pinned_versions():
     pins = {re.sub(r"\s*;.*", "", line) for line in (ROOT / "requirements.txt").read_text().splitlines()}
-    lines = [line for line in (ROOT / ".binder" / "requirements.txt").read_text().splitlines() if line[0] != "#"]
+    binder = (ROOT / ".binder" / "requirements.txt").read_text()
+    lines = [line for line in binder.splitlines() if line[0] != "#"]
     assert lines[-1] == "." and set(lines[:-1]) <= pins
     assert {re.match(r"\w+", line)[0] for line in lines[:-1]} == {"numpy", "matplotlib"}
     assert (ROOT / ".binder" / "runtime.txt").read_text() == "python-3.12\n"
