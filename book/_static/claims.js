@@ -24,6 +24,7 @@ function setUpFilter(form, tables) {
       `${rows.filter((row) => !row.hidden).length} of ${rows.length} claims shown`;
   };
   form.addEventListener("input", apply);
+  form.addEventListener("change", apply); // what a choice made by other means than hand fires alone
   form.addEventListener("submit", (event) => event.preventDefault());
   for (const table of tables) makeSortable(table);
   form.hidden = false;
