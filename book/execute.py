@@ -56,6 +56,7 @@ def _execute_apart(path):
 def _execute(path):
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=CELL_TIMEOUT, kernel_name="python3", record_timing=False,
+                            coalesce_streams=True,  # else one print is two outputs when the kernel flushes
                             extra_arguments=QUIET, resources={"metadata": {"path": str(path.parent)}})
     start = time.perf_counter()
     try:
