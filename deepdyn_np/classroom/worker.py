@@ -18,7 +18,6 @@ from a stranger: `decode` makes numbers, texts, tuples, dicts and arrays of numb
 
 import base64
 import json
-import math
 import os
 import signal
 import sys
@@ -88,9 +87,7 @@ def decode(message, depth=DEPTH):
     if not all(type(length) is int and length >= 0 for length in shape):
         raise ValueError("not a shape")
     raw = base64.b64decode(data, validate=True)
-    if math.prod(shape) * np.dtype(dtype).itemsize != len(raw):
-        raise ValueError("an array of another size than its data")
-    array = np.frombuffer(bytearray(raw), dtype).reshape(shape)
+    array = np.frombuffer(bytearray(raw), dtype).reshape(shape)  # a ValueError if the sizes differ
     return array if array.ndim else array[()]
 
 

@@ -205,6 +205,8 @@ def test_a_line_cut_short_by_a_crash_is_graded_again(toy, tmp_path):
     here = Here()
     assert points(graded(toy, folder, tmp_path, executor=here)[last])[:2] == [2, 3]
     assert here.students == [last]
+    graded(toy, folder, tmp_path, executor=here)
+    assert here.students == [last]  # the journal is whole again
     journal.write_text("a table, not a journal\n")
     with pytest.raises(ValueError, match="a file that the grader wrote"):
         graded(toy, folder, tmp_path, executor=Here())

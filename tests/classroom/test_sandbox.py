@@ -218,11 +218,11 @@ def test_nothing_is_left_running():
 
 def test_a_dead_grader_leaves_nothing_running():
     mark = uuid.uuid4().hex
+    cells = [(1, DAEMON.replace("MARK", mark)), (2, BLOCK_SIGNALS)]  # the second never ends by itself
     code = (
-        "import sys, time\nfrom deepdyn_np.classroom.sandbox import Limits, Sandbox\n"
-        f"sandbox = Sandbox({isolation!r}, Limits())\n"
-        f"list(sandbox.run([(1, {DAEMON.replace('MARK', mark)!r})]))\n"
-        "print(sandbox.folder.name, flush=True)\ntime.sleep(60)"
+        "from deepdyn_np.classroom.sandbox import Limits, Sandbox\n"
+        f"sandbox = Sandbox({isolation!r}, Limits(cell=30))\n"
+        f"for _ in sandbox.run({cells!r}): print(sandbox.folder.name, flush=True)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as grader:
         folder = grader.stdout.readline().strip()
@@ -236,19 +236,32 @@ def test_a_dead_grader_leaves_nothing_running():
 
 # --- the same without namespaces, and for an ordinary user --------------------------------------
 
+# In a view of the file system of its own: where a folder above one that is needed is closed to others,
+# an open one takes its place, with nothing in it but what is needed.
 REACHABLE = """
 set -e
-python=$1 user=$2; shift 2
-top=$(readlink -f "$python"); top=/${top#/}; top=$(echo "$top" | cut -d/ -f1-2)
-if [ "$(stat -c %a "$top")" != 755 ]; then   # a folder of root's own: show the interpreter alone
-    base=$("$python" -c 'import sys; print(sys.base_prefix)')
-    mount --rbind "$base" /mnt
-    mount -t tmpfs -o mode=755 tmpfs "$top"
-    mkdir -p "$base"
-    mount --rbind /mnt "$base"
-fi
-[ "$user" = root ] || exec setpriv --reuid=54321 --regid=54321 --clear-groups "$python" "$@"
-exec "$python" "$@"
+user=$1 needed=$2; shift 2
+mount -t tmpfs tmpfs /mnt
+number=0
+for path in $needed; do
+    number=$((number + 1)); mkdir /mnt/$number; mount --rbind "$path" /mnt/$number
+done
+for path in $needed; do
+    above=
+    for part in $(echo "$path" | tr / ' '); do
+        above=$above/$part
+        case $(stat -Lc %A "$above" 2> /dev/null) in
+            d????????[xt]|"") ;;
+            *) mount -t tmpfs -o mode=755 tmpfs "$above"; break ;;
+        esac
+    done
+done
+number=0
+for path in $needed; do
+    number=$((number + 1)); [ -e "$path" ] || { mkdir -p "$path"; mount --rbind /mnt/$number "$path"; }
+done
+[ "$user" = root ] || exec setpriv --reuid=54321 --regid=54321 --clear-groups "$@"
+exec "$@"
 """
 
 
@@ -262,7 +275,8 @@ def as_user(user, code, *arguments):
     }
     command = [sys.executable, "-c", code, *arguments]
     if os.getuid() == 0:
-        command = ["unshare", "--mount", "sh", "-c", REACHABLE, "sh", sys.executable, user, *command[1:]]
+        needed = " ".join(sorted({sys.base_prefix, sys.prefix, str(ROOT)}))  # a folder before those in it
+        command = ["unshare", "--mount", "sh", "-c", REACHABLE, "sh", user, needed, *command]
     done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
@@ -300,3 +314,23 @@ def test_an_ordinary_users_orphans_die_without_namespaces():
     code = ATTACK.replace("Limits(wall=30, cpu=20)", "Limits(wall=30, cpu=20, processes=5000)")
     assert as_user("ordinary", code, "limits", DAEMON.replace("MARK", mark), "got = 1")[-1] == "0"
     assert running(mark) == []
+
+
+WRITE = """
+import tempfile
+from pathlib import Path
+from deepdyn_np.classroom import sandbox
+from deepdyn_np.classroom.sandbox import Limits, Sandbox
+mine, folders = tempfile.mkdtemp(), sandbox.python_folders()
+sandbox.python_folders = lambda: [*folders, mine]
+with Sandbox("full", Limits()) as box:
+    print(*list(box.run([(1, f"open({mine + '/left-behind'!r}, 'w')")])))
+print(*Path(mine).iterdir())
+Path(mine).rmdir()
+"""
+
+
+@pytest.mark.skipif(not linux, reason="namespaces are Linux's")
+def test_the_users_own_packages_cannot_be_changed():
+    """The virtual environment usually belongs to who grades."""
+    assert "Read-only file system" in " ".join(as_user("ordinary", WRITE))
