@@ -1,4 +1,4 @@
-"""Let every test file import the shared oracles, ``from oracles import ...``, on one core; build the book once."""
+"""Let every test file import the shared oracles, ``from oracles import ...``; one core; one built book."""
 
 import fcntl
 import os
@@ -26,7 +26,8 @@ def site(tmp_path_factory, testrun_uid):
     with open(built.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not built.exists():
-            result = subprocess.run([sys.executable, ROOT / "book" / "build.py"], capture_output=True, text=True)
+            build = [sys.executable, ROOT / "book" / "build.py"]
+            result = subprocess.run(build, capture_output=True, text=True)
             assert result.returncode == 0, result.stdout + result.stderr
             built.touch()
     return ROOT / "_build" / "html"

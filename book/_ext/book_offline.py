@@ -24,6 +24,10 @@ def copy_mathjax(app, exception):
         shutil.copyfile(file, copy)
 
 
+# With its punctuation: a browser would begin a line with the full stop after a formula.
+FORMULA_IN_LINE = re.compile(
+    r'([(\[“‘]*)<span class="math notranslate nohighlight">[^<]*</span>([.,;:!?)\]’”–-]*)')
+
 ENTRANCE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -39,9 +43,9 @@ ENTRANCE = """<!DOCTYPE html>
 
 
 def write_entrance(app, exception):
-    """A whole page in place of the bare redirect, for which a browser would ask the server's root for an icon."""
+    """A page in place of the bare redirect, for which a browser would ask the server's root for an icon."""
     if exception is None and app.builder.format == "html":
-        page = ENTRANCE.format(title=app.config.html_title or app.config.project, page=f"{app.config.master_doc}.html")
+        page = ENTRANCE.format(title=app.config.html_title, page=f"{app.config.master_doc}.html")
         (Path(app.outdir) / "index.html").write_text(page, encoding="utf-8")
 
 
@@ -53,9 +57,8 @@ def clean_page(app, pagename, templatename, context, doctree):
         body = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
         # The entries of the bibliography stand in a list; the role they come with is deprecated.
         body = body.replace('role="doc-biblioentry"', 'role="listitem"')
-        # A browser would begin a line with the full stop that follows a formula, or end one before "(formula".
-        body = re.sub(r'([(\[“‘]*)(<span class="math notranslate nohighlight">[^<]*</span>)([.,;:!?)\]’”–-]*)',
-                      lambda match: f'<span class="kept">{match[0]}</span>' if match[1] or match[3] else match[0], body)
+        body = FORMULA_IN_LINE.sub(
+            lambda found: f'<span class="kept">{found[0]}</span>' if found[1] or found[2] else found[0], body)
         context["body"] = re.sub(r'<script type="text/x-thebe-config">.*?</script>\s*<script>.*?</script>', "", body,
                                  flags=re.DOTALL)
 

@@ -21,13 +21,15 @@ ELLIPSIS = "…"
 # How the parts of a MathML element are written in a line.
 LINE = {"msub": "{}_{}", "msup": "{}^{}", "msubsup": "{}_{}^{}", "mfrac": "{}/{}", "munder": "{}_{}",
         "munderover": "{}_{}^{}"}
-ACCENTS = {"ˆ": "\u0302", "˜": "\u0303", "~": "\u0303", "ˉ": "\u0304", "¯": "\u0304", "˙": "\u0307", "¨": "\u0308"}
+ACCENTS = {"ˆ": "\u0302", "˜": "\u0303", "~": "\u0303", "ˉ": "\u0304", "¯": "\u0304", "˙": "\u0307",
+           "¨": "\u0308"}
 
 
 def formula_text(tex, macros):
     r"""A formula as Unicode, ``\hat w^2`` as ŵ^2; an ellipsis where that cannot be done."""
     tex = re.sub(r"\\[dt]frac(?![a-zA-Z])", r"\\frac", _expand(tex, macros))
     tex = re.sub(r"\\frac\s*(\d)\s*(\d)", r"\\frac{\1}{\2}", tex)  # \frac12 is a half
+    tex = re.sub(r"(?<=\d),(?=\d)", ", ", tex)  # 1,2 are two numbers
     try:
         mathml = ElementTree.fromstring(tex2mathml(tex).replace("&ApplyFunction;", "&#x2061;"))
     except (MathError, ElementTree.ParseError):
@@ -107,7 +109,8 @@ def index_plain_text(index_page):
 def write_texts(app, exception):
     if exception is None and app.builder.format == "html":
         texts = json.dumps(getattr(app.builder, "search_texts", {}), ensure_ascii=False)
-        (Path(app.outdir) / "_static" / "search_texts.js").write_text(f"Search.texts = {texts};\n", encoding="utf-8")
+        target = Path(app.outdir) / "_static" / "search_texts.js"
+        target.write_text(f"Search.texts = {texts};\n", encoding="utf-8")
 
 
 def load_on_search_page(app, pagename, templatename, context, doctree):

@@ -25,6 +25,7 @@ MACROS = {"R": r"\mathbb{R}", "norm": [r"\lVert #1 \rVert", 1]}
     (r"\tfrac1n\sum_i\ell_i", "1/n∑_iℓ_i"),
     (r"\frac12\norm{f}", "1/2‖f‖"),
     (r"10^{4\,000\,000}", "10^4000000"),
+    (r"10^6,10^{50}", "10^6,10^50"),
     (r"D/\log t", "D/log t"),
     (r"(x)_+", "(x)_+"),
     (r"\dot\theta\le 0", "θ̇ ≤ 0"),
@@ -40,10 +41,11 @@ def test_a_formula_in_a_line_is_unicode(tex, text):
 def page():
     doctree = new_document("page")
     section = nodes.section("", nodes.title("", "Max margin"), ids=["max-margin"])
-    section += nodes.paragraph("", "", nodes.Text("The norm "), nodes.math("", r"\lVert w \rVert"), nodes.Text(" grows."))
+    norm = nodes.math("", r"\lVert w \rVert")
+    section += nodes.paragraph("", "", nodes.Text("The norm "), norm, nodes.Text(" grows."))
     section += nodes.math_block("", r"\frac{a}{b}")
-    section += nodes.raw("", r'<table><tr><td>Claim a &lt; b \(\mathbb{R}\)</td></tr></table><script>frames = "aGVsbG8"</script>',
-                         format="html")
+    section += nodes.raw("", r'<table><tr><td>Claim a &lt; b \(\mathbb{R}\)</td></tr></table>'
+                         '<script>frames = "aGVsbG8"</script>', format="html")
     section += nodes.literal_block("", 'ax.set(xlabel=r"$\\hat w$", ylabel="loss")')
     section += nodes.admonition("", nodes.title("", " (Convergence)"), nodes.paragraph("", "It converges."))
     doctree += section

@@ -79,11 +79,11 @@ class Browser:
         self.settle()
 
     def show_on(self, screen, **media):
-        features = {"prefers-color-scheme": screen.scheme, **{k.replace("_", "-"): v for k, v in media.items()}}
+        media = {"prefers_color_scheme": screen.scheme, **media}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": screen.width, "height": screen.height, "deviceScaleFactor": 1, "mobile": False})
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [{"name": name, "value": value} for name, value in features.items()]})
+            "features": [{"name": name.replace("_", "-"), "value": value} for name, value in media.items()]})
 
     def settle(self):
         self.run_async(SETTLED)
@@ -105,7 +105,8 @@ class Browser:
                 failed.append(what["response"]["url"])
             elif event["method"] == "Network.loadingFailed" and not what.get("canceled"):
                 failed.append(asked.get(what["requestId"], what["requestId"]))
-        return [url for url in asked.values() if urlsplit(url).scheme not in ("data", "blob", "about")], failed
+        own = ("data", "blob", "about")  # no traffic
+        return [url for url in asked.values() if urlsplit(url).scheme not in own], failed
 
     def axe(self, rules=None):
         """Violations that axe-core finds in the page, one line each; all its rules, or those named."""

@@ -7,8 +7,9 @@ from browser.chromium import DESK, PHONE
 
 FOCUSED = """
 const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
-return {html: at.outerHTML.slice(0, 100), text: at.textContent.trim().slice(0, 40), href: at.getAttribute("href"),
-        visible: (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none",
+const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+return {html: at.outerHTML.slice(0, 100), href: at.getAttribute("href"),
+        visible: outlined || style.boxShadow !== "none",
         seen: box.width > 0 && box.bottom > 0 && box.top < innerHeight};
 """
 

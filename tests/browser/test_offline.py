@@ -22,10 +22,11 @@ def test_the_entrance_leads_to_the_first_page(browser, place):
 
 
 def test_links_lead_on(browser, place):
-    """One of the side bar, one "next", and one into the page; that none is dead is tested on the files."""
+    """One of the side bar, one back, one forth; that none is dead is tested on the files."""
     browser.open(place / "book/index.html")
     chapter = next(page for page in place.pages if page.startswith("chapters/"))
-    for link, target in ((f".bd-sidebar-primary a[href$='{chapter}']", chapter), ("a.left-prev", None), ("a.right-next", chapter)):
+    for link, target in ((f".bd-sidebar-primary a[href$='{chapter}']", chapter),
+                         ("a.left-prev", None), ("a.right-next", chapter)):
         browser.run("document.querySelector(arguments[0]).click()", link)
         browser.settle()
         assert browser.run("return document.title")

@@ -1,4 +1,4 @@
-"""The rules of `rules.py`, each on a page that breaks it: a rule that lets its own fault pass would be none."""
+"""The rules of `rules.py`, each on a page that breaks it: a rule that lets its own fault pass is none."""
 
 import pytest
 
@@ -6,14 +6,17 @@ from browser.chromium import DESK, PHONE
 from browser.rules import faults
 
 PAGE = """<!DOCTYPE html>
-<html lang="en" data-theme="light"><head><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">
+<html lang="en" data-theme="light">
+<head><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">
 <script>
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const follow = () => document.documentElement.dataset.theme = dark.matches ? "dark" : "light";
   dark.addEventListener("change", follow); follow();
 </script>
 <style>
-  html {{ color-scheme: light dark }} .box {{ overflow-x: auto; width: 200px }} .wide {{ width: 400px; height: 9px }}
+  html {{ color-scheme: light dark }}
+  .box {{ overflow-x: auto; width: 200px }}
+  .wide {{ width: 400px; height: 9px }}
   div.math {{ display: flex; flex-direction: column }}
 </style></head>
 <body><main><h1>A page</h1><article>{content}</article></main></body></html>"""
@@ -26,25 +29,31 @@ LAWFUL = ('<p>Plain words.</p><pre class="box" tabindex="0"><div class="wide">co
 
 BROKEN = {
     "a page that is too wide": ('<div style="width: 1500px">x</div>', "the page scrolls sideways"),
-    "a picture that is missing": ('<img src="data:image/png;base64,AAAA" alt="A line.">', "a picture is not shown"),
+    "a picture that is missing": (
+        '<img src="data:image/png;base64,AAAA" alt="A line.">', "a picture is not shown"),
     "code that is cut off": ('<pre style="overflow: hidden; width: 9px">long</pre>', "cut off"),
-    "code that the keyboard cannot scroll": ('<pre class="box"><div class="wide">x</div></pre>', "keyboard's reach"),
+    "code that the keyboard cannot scroll": (
+        '<pre class="box"><div class="wide">x</div></pre>', "keyboard's reach"),
     "a scroll bar under a short formula": (
         '<p><span class="math notranslate box" style="display: inline-block" tabindex="0"><mjx-container>'
         '<mjx-math style="display: inline-block" aria-hidden="true">x</mjx-math></mjx-container>'
-        '<span style="display: inline-block" class="wide"></span></span></p>', "a short formula has a scroll bar"),
+        '<span style="display: inline-block" class="wide"></span></span></p>',
+        "a short formula has a scroll bar"),
     "a formula that is not drawn": ('<span class="math notranslate">x</span>', "a formula is not drawn"),
     "a formula that is wrong": (
-        "<mjx-container><mjx-merror>Undefined control sequence</mjx-merror></mjx-container>", "a formula is wrong"),
+        "<mjx-container><mjx-merror>Undefined control sequence</mjx-merror></mjx-container>",
+        "a formula is wrong"),
     "TeX as text": (r"<p>the norm \lVert w \rVert</p>", "TeX is shown as text"),
     "a button without a name": ("<button></button>", "button-name"),
     "words too pale on a dark page": (
-        '<style>html[data-theme="dark"] p { color: #333; background: #000 }</style><p>Words.</p>', "dark: color-contrast"),
+        '<style>html[data-theme="dark"] p { color: #333; background: #000 }</style><p>Words.</p>',
+        "dark: color-contrast"),
     "a transparent figure": (
         '<div class="cell_output"><img alt="A line." width="9" src="data:image/svg+xml,'
         "%3Csvg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/%3E\"></div>", "without a light ground"),
     "a figure that is turned dark": (
-        f'<div class="cell_output"><img alt="A line." style="filter: invert(1)" src="data:image/png;base64,{LIGHT}"></div>',
+        '<div class="cell_output"><img alt="A line." style="filter: invert(1)" '
+        f'src="data:image/png;base64,{LIGHT}"></div>',
         "without a light ground"),
     "an error on the console": ('<script>console.error("oh")</script>', "console: "),
     "a file that is missing": ('<script src="nowhere.js"></script>', "not loaded: "),
