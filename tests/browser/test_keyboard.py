@@ -5,6 +5,7 @@ from selenium.webdriver.common.keys import Keys
 
 from browser.chromium import DESK, PHONE
 
+STILL = {"prefers_reduced_motion": "reduce"}  # the skip link would slide in, the page glide
 FOCUSED = """
 const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect();
 const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
@@ -20,7 +21,7 @@ def chapter(served):
 
 
 def test_the_first_stop_skips_to_the_text(browser, chapter):
-    browser.open(chapter, DESK)
+    browser.open(chapter, DESK, **STILL)
     browser.press(Keys.TAB)
     skip = browser.run(FOCUSED)
     assert skip["href"] == "#main-content" and skip["seen"]
@@ -30,7 +31,7 @@ def test_the_first_stop_skips_to_the_text(browser, chapter):
 
 
 def test_the_focus_is_always_seen(browser, chapter):
-    browser.open(chapter, DESK)
+    browser.open(chapter, DESK, **STILL)
     unseen = []
     for _ in range(40):
         browser.press(Keys.TAB)
