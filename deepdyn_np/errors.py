@@ -58,6 +58,10 @@ class SweepError(RuntimeError):
         With nan where a point failed.
     failures : list of (dict, str)
         Each point that failed, with its traceback.
+
+    Notes
+    -----
+    Of `sweep`, used in chapter 17_low_rank_bias.
     """
 
     def __init__(self, message, sweep=None, failures=()):

@@ -29,6 +29,10 @@ class Sweep:
         array of arrays.
     done : ndarray of bool
         Over the axes of the grid: which points have a result. In the others the columns are nan.
+
+    Notes
+    -----
+    Used in chapter 17_low_rank_bias.
     """
 
     axes: dict
