@@ -92,6 +92,7 @@ def start(app):
 
 
 def setup(app):
+    app.set_html_assets_policy("always")  # a page whose only formulas are these links needs MathJax, too
     app.connect("builder-inited", start)
     app.connect("doctree-read", read_rows)
     app.add_post_transform(LinkToNotation)

