@@ -18,7 +18,7 @@ def times(result):
         reference = names.get(rows[0]["reference"], rows[0]["reference"])
         yield f"**{workload}**, microseconds: median (quartiles), and ratio to {reference}"
         yield ""
-        yield from table(["", *(head for row in rows for head in (row["precision"], "ratio"))],
+        yield from table(["Contender", *(head for row in rows for head in (row["precision"], "ratio"))],
                          [[names.get(key, key), *(cell for row in rows for cell in time_cells(row, key))]
                           for key in dict.fromkeys(key for row in rows for key in (*row["times"], *row["missing"]))])
 
@@ -62,7 +62,7 @@ def about(result):
             ["Load of the machine", ", ".join(map(str, found["load"]))],
             *([f"Largest relative difference of the {key} from PyTorch's", f"{value:.0e}"]
               for key, value in result["agreement"].items())]
-    yield from table(["", ""], rows)
+    yield from table(["What", "Value"], rows)
 
 
 def table(columns, rows):
