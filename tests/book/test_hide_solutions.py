@@ -71,7 +71,7 @@ def built(tmp_path_factory):
         shutil.copytree(
             ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for file in ("book/references.bib", "_config.yml"):
+    for file in ("book/references.bib", "_config.yml", "CITATION.cff"):
         shutil.copy(ROOT / file, folder / file)
     (folder / "book" / "index.md").write_text("# A small book\n\nOne formula: $x^2$.\n")
     (folder / "book" / "_toc.yml").write_text(
