@@ -76,7 +76,7 @@ def test_a_published_book_leads_to_its_repository_and_prints(book):
     assert all((book.html / "chapters" / name).stat().st_size > 5000 for name in prints)
     whole = pdf.PdfReader(book.html / "pdf" / "deep_dynamics.pdf")
     assert [entry.title for entry in whole.outline if not isinstance(entry, list)] == [
-        TITLE, "A small book", "Chapter 07_one", "How to run it"]
+        TITLE, "A small book", "Chapter 07_one", "How to run it", "Claims", "Run times"]
     contents = whole.pages[0].extract_text().split()
     assert contents[contents.index("07_one") + 1] == str(1 + next(
         number for number, page in enumerate(whole.pages) if "read it" in page.extract_text()))
