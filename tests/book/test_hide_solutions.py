@@ -4,16 +4,14 @@ import copy
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from small_book import METADATA, ROOT, Book
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 
 from hide_solutions import without_solutions  # noqa: E402
@@ -66,20 +64,11 @@ def test_no_chapter_keeps_a_solution_or_loses_an_exercise(path):
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A book of one chapter, built by the project's settings, with solutions and without."""
-    folder = tmp_path_factory.mktemp("book")
-    for part in ("_ext", "_static", "_templates"):
-        shutil.copytree(
-            ROOT / "book" / part, folder / "book" / part, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    for file in ("book/references.bib", "_config.yml", "CITATION.cff"):
-        shutil.copy(ROOT / file, folder / file)
-    (folder / "book" / "index.md").write_text("# A small book\n\nOne formula: $x^2$.\n")
+    folder = Book(tmp_path_factory.mktemp("book")).folder
     (folder / "book" / "_toc.yml").write_text(
         "format: jb-book\nroot: book/index\nchapters:\n  - file: chapters/a\n"
     )
-    (folder / "chapters").mkdir()
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=CELLS, metadata=metadata), folder / "chapters" / "a.ipynb")
+    nbformat.write(new_notebook(cells=CELLS, metadata=METADATA), folder / "chapters" / "a.ipynb")
     pages = {}
     for solutions in ("yes", "no"):
         done = subprocess.run(
