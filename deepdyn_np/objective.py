@@ -1,7 +1,7 @@
 """Network + loss + data: a function of ``theta`` with value, gradient and HVP.
 
-Each derivative is a line of mathematics around `MLP.forward` and `MLP.backward`. The gradient, which
-training loops call, runs the same recursions in the buffers of `Workspaces`.
+Each derivative is a line of mathematics around `MLP.forward`, `MLP.backward` and `MLP.hvp`. Gradient and
+HVP, which loops call, run the same recursions in the buffers of `Workspaces`.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from deepdyn_np.errors import expect, matrix, numeric_array
 from deepdyn_np.losses.log_domain import log_mean_exp
 from deepdyn_np.losses.sufficient_statistics import same_moments, sample_count
 from deepdyn_np.networks import MLP
-from deepdyn_np.networks.workspace import Workspaces, add_multiple
+from deepdyn_np.networks.workspace import add_multiple
+from deepdyn_np.networks.workspaces import Workspaces
 
 LARGEST_REDUCTION = 2e9  # operations that a reduction of the data may take: a tenth of a second
 
@@ -111,14 +112,7 @@ class Objective:
         theta, v = self._checked(theta), self._checked(v, "v")
         expect(v.shape[-1:] == (self.net.size,), "v", f"shape (..., {self.net.size}), that of theta",
                f"shape {v.shape}")
-        X, Y = self._samples(batch)
-        n = X.shape[-2]
-        features = self.net.forward(theta, X)
-        product = self.net.hvp(
-            theta, features, v,
-            dF=self.loss.gradient(features.F, Y) / n,
-            loss_hessian=lambda change: self.loss.hessian_product(features.F, Y, change) / n,
-        )
+        product = self._workspaces.hvp(theta, v, *self._samples(batch), self._mean_derivative, self._mean_hessian)
         return product + self._per_parameter * v if self._has_decay else product
 
     # --- the log domain -------------------------------------------------------------------------
@@ -178,8 +172,11 @@ class Objective:
 
     def _mean_derivative(self, F, Y, out=None):
         dF = self.loss.gradient(F, Y, out=out)
-        dF /= F.shape[-2]
+        dF /= float(F.shape[-2])  # numpy is slower with an int
         return dF
+
+    def _mean_hessian(self, F, Y, change):
+        return self.loss.hessian_product(F, Y, change) / F.shape[-2]
 
     def _pull_back(self, theta, derivative, batch=None, out=None):
         """The gradient of the function of the outputs with this ``derivative(F, Y)``, plus the decay's."""

@@ -112,3 +112,10 @@ def hard_margin(Z):
     alpha[S] += np.linalg.solve(K, 1 - K @ alpha[S])
     assert alpha.min() >= 0 and (Z @ (Z.T @ alpha)).min() > 1 - 1e-9
     return Z.T @ alpha, alpha
+
+
+def close(got, expected):
+    """Equal to 1e-12 of the length of each row."""
+    scale = np.linalg.norm(expected, axis=-1, keepdims=True) + 1e-3
+    assert got.shape == expected.shape and got.dtype == expected.dtype
+    assert np.all(np.abs(got - expected) <= 1e-12 * scale)

@@ -46,9 +46,7 @@ class CrossEntropy:
 
         A probability below the smallest normal float is 0.
         """
-        P = np.multiply(F, Y, out=out)
-        P = np.subtract(F, P.sum(axis=-1, keepdims=True), out=out)
-        P -= P.max(axis=-1, keepdims=True)
+        P = np.subtract(F, F.max(axis=-1, keepdims=True), out=out)
         P = np.exp(vanishing(P), out=out)
         P /= P.sum(axis=-1, keepdims=True)
         np.copyto(P, 0, where=Y)

@@ -47,7 +47,16 @@ def vanishing(a, times=1.0):
     flat = a.ravel(order="K")
     if flat[flat.argmin()].real > least:  # argmin costs a third of min
         return a
-    return np.where(a.real > least, a, -np.inf)
+    return np.where(a.real <= least, -np.inf, a)
+
+
+def overflowing(a):
+    """``a``, or ``inf`` where ``exp(-a)`` is below the smallest normal number: see `vanishing`."""
+    most = -_least_exponent(a.dtype, 1.0)
+    flat = a.ravel(order="K")
+    if flat[flat.argmax()].real < most:
+        return a
+    return np.where(a.real >= most, np.inf, a)
 
 
 @cache

@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from deepdyn_np.errors import expect, signs
-from deepdyn_np.losses.log_domain import exp_over_sum, log_of_log1p_exp, vanishing
+from deepdyn_np.losses.log_domain import exp_over_sum, log_of_log1p_exp, overflowing, vanishing
 
 
 class MarginLoss(ABC):
@@ -138,11 +138,9 @@ class Logistic(MarginLoss):
 
     def gradient(self, F, Y, out=None):
         """``-y / (1 + exp(m))``; 0 where that is below the smallest normal float."""
-        towards = -Y
-        m = -vanishing(towards * F)
-        odds = np.exp(m, out=m)
-        odds += 1
-        return np.divide(towards, odds, out=out)
+        m = np.multiply(Y, F, out=out)
+        odds = np.exp(overflowing(m), out=out)
+        return np.divide(Y, np.subtract(-1.0, odds, out=out), out=out)
 
 
 def _exp(a):

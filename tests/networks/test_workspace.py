@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from hypothesis import given
-from oracles import ACTIVATIONS, LOSSES, few, random_problem, seeds
+from oracles import ACTIVATIONS, LOSSES, close, few, random_problem, seeds
 
 import deepdyn_np as dd
 from deepdyn_np.networks import workspace
@@ -27,6 +27,14 @@ def plain_gradient(objective, theta, batch=slice(None)):
     return gradient + objective.lam * theta if objective.lam else gradient
 
 
+def plain_hvp(objective, theta, v, batch=slice(None)):
+    X, Y = objective.X[..., batch, :], objective.targets[..., batch, :]
+    features, loss, n = objective.net.forward(theta, X), objective.loss, X.shape[-2]
+    product = objective.net.hvp(theta, features, v, loss.gradient(features.F, Y) / n,
+                                lambda change: loss.hessian_product(features.F, Y, change) / n)
+    return product + objective.lam * v if objective.lam else product
+
+
 def problem(seed, loss, activation, size=(), own_data=False, lam=0.3):
     """Depth 1 to 4 in turn, with and without biases; the number of outputs that the loss takes."""
     rng = np.random.default_rng(seed)
@@ -35,12 +43,6 @@ def problem(seed, loss, activation, size=(), own_data=False, lam=0.3):
     if loss == "centered_square":
         objective = dd.Objective(objective.net, dd.losses.centered_square, objective.X, objective.y, lam)
     return objective, theta
-
-
-def close(got, expected):
-    scale = np.linalg.norm(expected, axis=-1, keepdims=True) + 1e-3
-    assert got.shape == expected.shape and got.dtype == expected.dtype
-    assert np.all(np.abs(got - expected) <= 1e-12 * scale)
 
 
 @every_loss
@@ -61,12 +63,28 @@ def test_the_gradient_in_buffers_is_the_plain_one(loss, activation, size, own_da
         close(objective.gradient(theta + shift, batch), out)
 
 
+@every_loss
+@every_activation
+@ensembles
+@given(seed=seeds)
+@few(8)
+def test_the_hessian_vector_product_in_buffers_is_the_plain_one(loss, activation, size, own_data, seed):
+    objective, theta = problem(seed, loss, activation, size, own_data)
+    rng = np.random.default_rng(seed)
+    batch = rng.integers(objective.n, size=3)
+    for _ in range(2):  # the second time in used buffers
+        v = rng.normal(size=theta.shape)
+        close(objective.hvp(theta, v), plain_hvp(objective, theta, v))
+        close(objective.hvp(theta, v, batch), plain_hvp(objective, theta, v, batch))
+        objective.gradient(theta)
+
+
 @pytest.mark.parametrize("size, members", [((7,), 3), ((7,), 1), ((2, 4), 5), ((4,), 2)])
 @pytest.mark.parametrize("own_data", [False, True])
 @pytest.mark.parametrize("loss", ["logistic", "cross_entropy"])
 def test_an_ensemble_goes_through_in_parts(loss, own_data, size, members, monkeypatch):
     objective, theta = problem(5, loss, "relu", size, own_data, lam=0.0)
-    one = 2 * objective.n * sum(objective.net.widths[1:]) * 8
+    one = workspace.Workspace.BUFFERS * objective.n * sum(objective.net.widths[1:]) * 8
     monkeypatch.setattr(workspace, "CACHE", members * one)
     value, gradient = objective.value_and_gradient(theta)
     close(gradient, plain_gradient(objective, theta))
@@ -76,6 +94,9 @@ def test_an_ensemble_goes_through_in_parts(loss, own_data, size, members, monkey
     close(slope, -gradient / value[..., None])
     parts = {w.part for idle in objective._workspaces.idle.values() for w in idle}
     assert max(parts) < theta[..., 0].size
+    v = np.random.default_rng(0).normal(size=theta.shape)
+    close(objective.hvp(theta, v), plain_hvp(objective, theta, v))
+    close(objective.hvp(theta, v[..., ::-1]), plain_hvp(objective, theta, v[..., ::-1]))
 
 
 @given(seed=seeds)
@@ -118,12 +139,14 @@ def test_threads_share_an_objective_but_no_buffer():
     net, rng = dd.MLP([30, 60, 60, 3]), np.random.default_rng(0)
     objective = dd.Objective(net, dd.losses.cross_entropy, rng.normal(size=(200, 30)), rng.integers(3, size=200))
     thetas = net.init(rng, size=4)
-    expected, wrong = objective.gradient(thetas), []
+    expected, bent, wrong = objective.gradient(thetas), objective.hvp(thetas, thetas), []
 
     def work(k):
         for _ in range(60):
-            if not np.allclose(objective.gradient(thetas[k]), expected[k], rtol=1e-10, atol=1e-14):
-                wrong.append(k)
+            for got, right in ((objective.gradient(thetas[k]), expected[k]),
+                               (objective.hvp(thetas[k], thetas[k]), bent[k])):
+                if not np.allclose(got, right, rtol=1e-10, atol=1e-14):
+                    wrong.append(k)
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
     [t.start() for t in threads], [t.join() for t in threads]
@@ -180,3 +203,33 @@ def test_a_step_allocates_less_than_100_kB(rule, lam, name):
     finally:
         tracemalloc.stop()
     assert max(peaks[4:]) < 100_000 < max(peaks), peaks  # the first steps make the buffers
+
+
+@pytest.mark.parametrize("name", ["digits", "ensemble"])
+def test_a_hessian_vector_product_allocates_little_beside_its_result(name):
+    widths, n, _, members = LARGE[name]
+    rng, net, C = np.random.default_rng(0), dd.MLP(widths), widths[-1]
+    y = rng.choice([-1.0, 1.0], size=n) if C == 1 else rng.integers(C, size=n)
+    loss = dd.losses.logistic if C == 1 else dd.losses.cross_entropy
+    objective, theta = dd.Objective(net, loss, rng.normal(size=(n, widths[0])), y), net.init(rng, size=members)
+    tracemalloc.start()
+    try:
+        objective.hvp(theta, theta)
+        first, before = tracemalloc.get_traced_memory()[1], tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        objective.hvp(theta, theta)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    outputs = 8 * n * C  # the loss makes a few arrays of the outputs' size
+    assert peak < theta.nbytes + 6 * outputs + 100_000 < first
+
+
+def test_the_layers_of_an_array_are_remembered_and_stay_views():
+    objective, theta = problem(2, "logistic", "relu")
+    out = np.empty_like(theta)
+    for k in range(8):  # more arrays than are remembered, and an old one changed in place
+        objective.gradient(theta + k, out=np.empty_like(theta))
+        objective.gradient(theta, out=out)
+        close(out, plain_gradient(objective, theta))
+        theta += 0.1
