@@ -135,7 +135,7 @@ class Objective:
 
         def derivative(F, Y, out=None):
             Lambda.append(self._Lambda(F, Y))
-            return np.negative(self.loss.log_gradient(F, Y), out=out)
+            return np.negative(self.loss.log_gradient(F, Y, out=out), out=out)
 
         gradient = self._pull_back(theta, derivative, out=out)
         return _rejoined(Lambda, gradient), gradient

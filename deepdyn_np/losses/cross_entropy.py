@@ -63,9 +63,9 @@ class CrossEntropy:
         """Logarithm of each sample's loss, shape (..., n)."""
         return log_of_log1p_exp(_soft_margin(F, Y))
 
-    def log_gradient(self, F, Y):
+    def log_gradient(self, F, Y, out=None):
         """``gradient`` divided by the sum of all losses, shape (..., n, C)."""
-        return _balanced(self._over_total(F, Y), Y)
+        return _balanced(self._over_total(F, Y, out), Y)
 
     def log_hessian(self, F, Y):
         """Each sample's second derivative over the sum of all losses, shape (..., n, C, C)."""
@@ -75,11 +75,11 @@ class CrossEntropy:
         A = A - Y[..., None] * A.sum(axis=-2, keepdims=True)
         return A - Y[..., None, :] * A.sum(axis=-1, keepdims=True)
 
-    def _over_total(self, F, Y):
+    def _over_total(self, F, Y, out=None):
         """Probability of each wrong class over the sum of all losses, 0 at class y."""
         # A loss is its sample's probability of error times a factor that tends to 1. So the sum
         # is over the very numbers that it divides: from logarithms of 1e7 it would carry 1e-9.
-        U = _excess(F, Y)
+        U = _excess(F, Y, out)
         M = log_sum_exp(U)
         U -= np.logaddexp(0, M)[..., None]
         U -= np.max(U, axis=(-2, -1), keepdims=True)
@@ -89,9 +89,10 @@ class CrossEntropy:
         return wrong
 
 
-def _excess(F, Y):
+def _excess(F, Y, out=None):
     """``f_c - f_y``, and ``-inf`` at the class y itself, shape (..., n, C)."""
-    U = F - np.sum(F * Y, axis=-1, keepdims=True)
+    U = np.multiply(F, Y, out=out)
+    U = np.subtract(F, np.sum(U, axis=-1, keepdims=True), out=out)
     np.copyto(U, -np.inf, where=Y)
     return U
 
@@ -109,5 +110,6 @@ def _log_wrong(F, Y):
 
 
 def _balanced(wrong, Y):
-    """Put at class y what makes each row sum to 0."""
-    return np.where(Y, -np.sum(wrong, axis=-1, keepdims=True), wrong)
+    """``wrong``, with what makes each row sum to 0 put at class y, where it is 0."""
+    np.copyto(wrong, -np.sum(wrong, axis=-1, keepdims=True), where=Y)
+    return wrong

@@ -81,9 +81,9 @@ class MarginLoss(ABC):
         """Logarithm of each sample's loss, shape (..., n)."""
         return self.log_value((Y * F)[..., 0])
 
-    def log_gradient(self, F, Y):
+    def log_gradient(self, F, Y, out=None):
         """``gradient`` divided by the sum of all losses, shape (..., n, 1)."""
-        return -Y * self.weights((Y * F)[..., 0])[..., None]
+        return np.multiply(-Y, self.weights((Y * F)[..., 0])[..., None], out=out)
 
     def log_hessian(self, F, Y):
         """Each sample's second derivative over the sum of all losses, shape (..., n, 1, 1)."""

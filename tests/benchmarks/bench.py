@@ -130,12 +130,13 @@ def agree(workload, dtype, ends):
 def split(problem, rounds):
     """Where a step goes: products, elementwise operations, and the bare cost of the calls.
 
-    The calls are a step of the same network with all widths and the batch at 1: what is left when
-    the arrays have next to no numbers. The products are the floor without its own calls.
+    The calls are a step of the same network with all widths and the batch at 2: what is left when
+    the arrays have next to no numbers (in place, numpy is slower on 1 than on 2). The products are
+    the floor without its own calls.
     """
     net = problem.net
-    bare = random_problem("", (*(1,) * net.depth, min(2, net.widths[-1])), 1, problem.theta0.dtype, problem.steps,
-                          problem.theta0.shape[:-1], None if problem.batches is None else 1)
+    bare = random_problem("", (*(2,) * net.depth, min(2, net.widths[-1])), 2, problem.theta0.dtype, problem.steps,
+                          problem.theta0.shape[:-1], None if problem.batches is None else 2)
     functions = {name: (lambda f=make(p), p=p: f(p.theta0)) for name, make, p in [
         ("step", contenders.ours, problem), ("calls", contenders.ours, bare),
         ("floor", contenders.gemm, problem), ("floor calls", contenders.gemm, bare)]}
