@@ -175,17 +175,22 @@ RULES = {"gd": dd.gd, "heavy_ball": lambda objective, eta: dd.heavy_ball(objecti
          "adam": dd.adam, "normalized_gd": dd.normalized_gd}
 
 
+def large_problem(name, lam=0.0):
+    widths, n, _, members = LARGE[name]
+    rng, net, C = np.random.default_rng(0), dd.MLP(widths), widths[-1]
+    y = rng.choice([-1.0, 1.0], size=n) if C == 1 else rng.integers(C, size=n)
+    loss = dd.losses.logistic if C == 1 else dd.losses.cross_entropy
+    return dd.Objective(net, loss, rng.normal(size=(n, widths[0])), y, lam), net.init(rng, size=members)
+
+
 @pytest.mark.parametrize("rule, lam, name", [
     *[(rule, lam, name) for name in LARGE for rule, lam in
       (("gd", 0), ("gd", 0.01), ("heavy_ball", 0.01), ("adam", 0.01))],
     ("normalized_gd", 0, "ensemble"),
 ])
 def test_a_step_allocates_less_than_100_kB(rule, lam, name):
-    widths, n, batch, members = LARGE[name]
-    rng, net, C = np.random.default_rng(0), dd.MLP(widths), widths[-1]
-    y = rng.choice([-1.0, 1.0], size=n) if C == 1 else rng.integers(C, size=n)
-    loss = dd.losses.logistic if C == 1 else dd.losses.cross_entropy
-    objective = dd.Objective(net, loss, rng.normal(size=(n, widths[0])), y, lam)
+    objective, theta0 = large_problem(name, lam)
+    batch = LARGE[name][2]
     peaks, base = [], 0
 
     def eta(t):  # is asked for once a step
@@ -196,10 +201,10 @@ def test_a_step_allocates_less_than_100_kB(rule, lam, name):
         return 0.01
 
     stochastic = batch is not None and rule == "gd"
-    rule = dd.sgd(objective, eta, batch, rng) if stochastic else RULES[rule](objective, eta)
+    rule = dd.sgd(objective, eta, batch, np.random.default_rng(1)) if stochastic else RULES[rule](objective, eta)
     tracemalloc.start()
     try:
-        dd.run(rule, net.init(rng, size=members), 8, at=[0])
+        dd.run(rule, theta0, 8, at=[0])
     finally:
         tracemalloc.stop()
     assert max(peaks[4:]) < 100_000 < max(peaks), peaks  # the first steps make the buffers
@@ -207,11 +212,7 @@ def test_a_step_allocates_less_than_100_kB(rule, lam, name):
 
 @pytest.mark.parametrize("name", ["digits", "ensemble"])
 def test_a_hessian_vector_product_allocates_little_beside_its_result(name):
-    widths, n, _, members = LARGE[name]
-    rng, net, C = np.random.default_rng(0), dd.MLP(widths), widths[-1]
-    y = rng.choice([-1.0, 1.0], size=n) if C == 1 else rng.integers(C, size=n)
-    loss = dd.losses.logistic if C == 1 else dd.losses.cross_entropy
-    objective, theta = dd.Objective(net, loss, rng.normal(size=(n, widths[0])), y), net.init(rng, size=members)
+    objective, theta = large_problem(name)
     tracemalloc.start()
     try:
         objective.hvp(theta, theta)
@@ -221,7 +222,7 @@ def test_a_hessian_vector_product_allocates_little_beside_its_result(name):
         peak = tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
-    outputs = 8 * n * C  # the loss makes a few arrays of the outputs' size
+    outputs = 8 * objective.n * objective.net.widths[-1]  # the loss makes a few arrays of the outputs' size
     assert peak < theta.nbytes + 6 * outputs + 100_000 < first
 
 
